@@ -1,0 +1,38 @@
+# Each target sets up what it needs; nothing is done twice.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check bench nightly venv lock clean
+
+demo: venv          ## the whole road on the embedded models and synthetic faces
+	$(BIN)/edgebench demo
+
+test: venv          ## every test a commit must pass
+	$(BIN)/python -m pytest -q tests
+
+nightly: venv       ## the slow checks as well
+	$(BIN)/python -m pytest -q tests --slow
+
+check: venv         ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: venv         ## the figures of benchmarks/README.md, on this machine
+	$(BIN)/python -m benchmarks
+
+venv: $(READY)      ## only set up
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock:               ## resolve pyproject.toml again (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements.lock
+
+clean:              ## everything that can be made again
+	rm -rf .venv .edgebench .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,129 @@
+"""Every failure edgebench raises on purpose: a problem, its subject, and a fix.
+
+EdgebenchError                    the work could not be done          exit 5
+  UsageError(ValueError)          what was asked for is wrong         exit 2
+    SpecError                     a YAML file is wrong, line by line
+    UnknownName(LookupError)      a name is in no registry or folder
+    DataError                     a data set cannot be used as asked
+  MissingPackage(ImportError)     an optional package is absent       exit 2
+  ModelFileError                  a model file cannot be read, or breaks its contract
+  ConversionError                 a converter or quantizer refused the model
+    UnknownOperator               a program holds an operator with no translation
+  NonFiniteOutput                 a variant answered NaN or infinity
+  WorkerDied                      a child process ended without an answer
+  DeviceError                     the far side                        exit 6
+    AgentFailed                   the agent answered with an error
+  StoreError(OSError)             results cannot be kept              exit 7
+    NewerStore                    written by a later edgebench
+  NothingMeasured                 there is nothing to judge           exit 4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class EdgebenchError(Exception):
+    """One line of problem, the thing it is about, and what to do.
+
+    Args:
+        problem: what is wrong, without a full stop.
+        subject: the file, variant, device or key it is about.
+        fix: what the user can do next, where that is known.
+    """
+
+    exit_code = 5
+
+    def __init__(self, problem: str, *, subject: str = "", fix: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.subject = subject
+        self.fix = fix
+
+    def __str__(self) -> str:
+        head = f"{self.subject}: {self.problem}" if self.subject else self.problem
+        return f"{head} (fix: {self.fix})" if self.fix else head
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders; keyword-only arguments need this to survive pickling.
+        return _rebuild, (type(self), self.problem, self.subject, self.fix)
+
+
+def _rebuild(kind: type[EdgebenchError], problem: str, subject: str, fix: str) -> EdgebenchError:
+    return kind(problem, subject=subject, fix=fix)
+
+
+class UsageError(EdgebenchError, ValueError):
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """One or more lines, each naming file, line and key."""
+
+
+class UnknownName(UsageError, LookupError):
+    """A name that is not known, answered with the nearest ones.
+
+    Use `UnknownName.among` so that every such message reads alike.
+    """
+
+    @classmethod
+    def among(cls, name: str, known: Iterable[str], *, kind: str) -> UnknownName:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        listed = ", ".join(names) if names else "none"
+        fix = f"did you mean {near[0]!r}? known: {listed}" if near else f"known: {listed}"
+        return cls(f"unknown {kind}", subject=repr(name), fix=fix)
+
+
+class DataError(UsageError):
+    pass
+
+
+class MissingPackage(EdgebenchError, ImportError):
+    exit_code = 2
+
+
+class ModelFileError(EdgebenchError):
+    pass
+
+
+class ConversionError(EdgebenchError):
+    pass
+
+
+class UnknownOperator(ConversionError):
+    pass
+
+
+class NonFiniteOutput(EdgebenchError):
+    pass
+
+
+class WorkerDied(EdgebenchError):
+    pass
+
+
+class DeviceError(EdgebenchError):
+    exit_code = 6
+
+
+class AgentFailed(DeviceError):
+    pass
+
+
+class StoreError(EdgebenchError, OSError):
+    exit_code = 7
+
+    # OSError has a __str__ and a __reduce__ of its own; ours must win.
+    __str__ = EdgebenchError.__str__
+    __reduce__ = EdgebenchError.__reduce__
+
+
+class NewerStore(StoreError):
+    pass
+
+
+class NothingMeasured(EdgebenchError):
+    exit_code = 4
