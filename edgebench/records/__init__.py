@@ -1,0 +1,1 @@
+"""What was found: artifacts, evaluations, measurements and the results joined from them."""

@@ -1,0 +1,73 @@
+"""The bytes of a variant and where they came from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edgebench.frozen import Frozen
+from edgebench.records.caveat import Caveat
+
+
+class Operators(Frozen):
+    """How many operators of the executable graph compute in which precision.
+
+    `by_type` counts every operator by its name; `int8` counts those whose activations are int8;
+    `compute` and `compute_int8` count only convolutions and matrix products.
+    """
+
+    total: int
+    int8: int
+    float: int
+    compute: int
+    compute_int8: int
+    by_type: dict[str, int]
+
+
+class Runnable(Frozen):
+    """What the agent loads to run a variant.
+
+    `reference` marks a translation that stands in for a runtime absent here: right for accuracy,
+    meaningless for latency.
+    """
+
+    runtime: Literal["litert", "onnxruntime", "coreml"]
+    blob: str
+    file_name: str
+    reference: bool = False
+
+
+class Calibration(Frozen):
+    """The samples whose activations set the int8 ranges."""
+
+    dataset: str
+    samples_id: str
+    contents: str
+    """Blob: a JSON list of the images' content hashes, so that any evaluation can prove it shares none."""
+    samples: int
+    per_class: dict[str, int]
+    seed: int
+
+
+class Artifact(Frozen):
+    variant: str
+    model: str
+    format: str
+    recipe: str
+    blob: str
+    """sha256 of the file, or of the deterministic archive of a package directory."""
+    file_name: str
+    size_bytes: int
+    """What ships: the file, or the sum of a package's files."""
+    runnable: tuple[Runnable, ...]
+    """Ways to run it, best first; the agent takes the first whose runtime the device has."""
+    outputs: dict[str, int]
+    """Head name -> index in the runtime's list of outputs."""
+    operators: Operators
+    parity: float | None
+    """Largest absolute difference to the source's outputs over real samples."""
+    source_sha256: str
+    contract_sha256: str
+    calibration: Calibration | None
+    tools: dict[str, str]
+    duration_s: float
+    caveats: tuple[Caveat, ...] = ()

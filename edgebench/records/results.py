@@ -1,0 +1,151 @@
+"""Everything a report, a gate or a script needs, joined: the content of results.json.
+
+A quantity that was not measured is None here and "not measured" on every page.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edgebench.frozen import Frozen
+from edgebench.records.artifact import Calibration, Operators
+from edgebench.records.caveat import Caveat
+from edgebench.records.dataset import DatasetInfo
+from edgebench.records.measurement import DeviceInfo
+
+# Results file history:
+#   1 - first version
+SCHEMA = 1
+
+Verdict = Literal["pass", "fail", "inconclusive"]
+
+
+class Estimate(Frozen):
+    """A number and its interval at `confidence`."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    confidence: float = 0.95
+
+
+class ClassScores(Frozen):
+    """One expression: how often it was found (sensitivity) and how often a call of it was right (precision).
+
+    None where the denominator is zero.
+    """
+
+    label: str
+    support: int
+    sensitivity: float | None
+    precision: float | None
+    f1: float | None
+
+
+class Scores(Frozen):
+    """A variant against the labels. `metrics` is keyed by metric name, such as `accuracy` or `ccc_valence`."""
+
+    samples: int
+    metrics: dict[str, Estimate]
+    classes: tuple[ClassScores, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    """confusion[truth][predicted], in the order of `classes`."""
+
+
+class Drift(Frozen):
+    """A variant against its source model, image by image.
+
+    `lost` counts images the source got right and the variant wrong, `gained` the reverse;
+    `p_value` is the exact McNemar test on them; `flips` counts changed predictions, right or wrong.
+    `deltas` holds variant minus source for each metric, with paired intervals.
+    """
+
+    reference: str
+    samples: int
+    lost: int
+    gained: int
+    p_value: float
+    flips: int
+    flips_by_class: dict[str, int]
+    deltas: dict[str, Estimate]
+    margin: float
+    verdict: Verdict
+    reason: str
+
+
+class BlockLatency(Frozen):
+    """One block as the report draws it: quantiles of its raw samples, in milliseconds."""
+
+    round: int
+    position: int
+    invocations: int
+    load_ms: float
+    first_ms: float
+    quantiles_ms: dict[str, float]
+    """Keys min, p5, p25, p50, p75, p95, max."""
+    vetoes: tuple[str, ...] = ()
+    disturbed: tuple[str, ...] = ()
+
+
+class Latency(Frozen):
+    """A variant on a device at a thread count, over all blocks of one interleaved job.
+
+    `median_ms` is the median of block medians with a bootstrap interval over blocks. `p90_ms` needs
+    64 invocations and `p99_ms` 662 (MLPerf's early-stopping rule); with fewer they are None.
+    """
+
+    job: str
+    threads: int
+    runtime: str
+    runtime_version: str
+    median_ms: Estimate
+    p90_ms: float | None
+    p99_ms: float | None
+    fps: float
+    load_ms: float
+    first_ms: float
+    peak_rss_bytes: int
+    invocations: int
+    ratio_to_fp32: Estimate | None
+    """Over the fp32 variant of the same format, paired by round; None where that was not in the job."""
+    conditions: dict[str, str]
+    blocks: tuple[BlockLatency, ...]
+    caveats: tuple[Caveat, ...] = ()
+
+
+class VariantResult(Frozen):
+    variant: str
+    model: str
+    format: str
+    recipe: str
+    """`source`/`source` for the trained model in its own framework."""
+    sha256: str
+    size_bytes: int | None
+    size_ratio_to_fp32: float | None
+    operators: Operators | None
+    parity: float | None
+    calibration: Calibration | None
+    scores: Scores | None
+    drift: Drift | None
+    latency: tuple[Latency, ...]
+    """One per thread count, lowest first."""
+    reference_executed: bool = False
+    on_front: bool = False
+    front_probability: float | None = None
+    """Share of resamples (images and blocks drawn together) in which no variant is faster and more accurate."""
+    caveats: tuple[Caveat, ...] = ()
+    commands: dict[str, str] = {}
+    """What reproduces its numbers: keys size, accuracy, latency."""
+
+
+class Results(Frozen):
+    schema_version: int = SCHEMA
+    edgebench: str
+    title: str
+    dataset: DatasetInfo | None
+    device: DeviceInfo | None
+    measured_at: str | None
+    settings: dict[str, float | int | str] = {}
+    variants: tuple[VariantResult, ...]
+    caveats: tuple[Caveat, ...] = ()
+    command: str

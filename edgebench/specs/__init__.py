@@ -1,0 +1,1 @@
+"""What is asked: models, devices, variants and settings, frozen and right from birth."""

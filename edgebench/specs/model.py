@@ -1,0 +1,233 @@
+"""What a model file says: where the trained net comes from, what it takes in, what it answers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from edgebench.frozen import Frozen
+from edgebench.specs.problem import Problem, as_error
+from edgebench.specs.stated import Stated
+
+Share = Annotated[float, Field(ge=0, le=1)]
+# 15_000_000 is text to an editor's YAML reader.
+_DIGITS = {"type": ["integer", "string"], "pattern": "^[1-9](_?[0-9])*$"}
+Bytes = Annotated[int, Field(gt=0, json_schema_extra=_DIGITS)]
+
+RANDOM_WEIGHTS = "random"
+
+
+class InputContract(Frozen):
+    """The whole way from an image file to the tensor a model takes.
+
+    Geometry (`size`, `color`, `crop`, `margin`, `resize`) decides the cached uint8 tensor;
+    the affine step (`range`, or `mean` and `std`) is applied where the tensor is consumed.
+    """
+
+    size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(description="height, width in pixels")
+    color: Literal["rgb", "bgr", "gray"] = "rgb"
+    crop: Literal["none", "face_box", "landmarks"] = Field(
+        default="none", description="what part of the picture is kept"
+    )
+    margin: Annotated[float, Field(ge=0, le=2)] = Field(
+        default=0.0, description="added on each side, as a share of the box"
+    )
+    resize: Literal["box", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    layout: Literal["nhwc", "nchw"] = "nhwc"
+    range: tuple[float, float] | None = Field(default=None, description="what 0 and 255 become")
+    mean: tuple[float, ...] | None = Field(default=None, description="subtracted per channel, pixels counted 0 to 1")
+    std: tuple[float, ...] | None = Field(default=None, description="divided by per channel, pixels counted 0 to 1")
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.color == "gray" else 3
+
+    @model_validator(mode="after")
+    def _one_affine_step(self) -> InputContract:
+        if (self.range is None) == (self.mean is None or self.std is None):
+            raise ValueError("state either `range` or both `mean` and `std`")
+        if self.range is None and (self.mean is None or self.std is None):
+            raise ValueError("`mean` and `std` go together")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError("`range` must rise")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) != self.channels:
+                raise ValueError(f"`{name}` needs {self.channels} value(s), one per channel")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError("`std` must be positive")
+        return self
+
+    def affine(self) -> dict[str, Any]:
+        """The step from uint8 to float as the agent takes it: `x * scale + offset`, then the layout."""
+        if self.range is not None:
+            low, high = self.range
+            scale, offset = [(high - low) / 255] * self.channels, [low] * self.channels
+        else:
+            assert self.mean is not None  # held by the validator
+            assert self.std is not None
+            scale = [1 / (255 * s) for s in self.std]
+            offset = [-m / s for m, s in zip(self.mean, self.std, strict=True)]
+        return {"layout": self.layout, "scale": scale, "offset": offset}
+
+    def geometry(self) -> dict[str, Any]:
+        """What decides the cached uint8 tensor; two contracts with equal geometry share it."""
+        return self.model_dump(include={"size", "color", "crop", "margin", "resize"})
+
+
+class ExpressionHead(Frozen):
+    """Class scores over expressions, in the order of `labels`."""
+
+    kind: Literal["expression"]
+    name: str
+    labels: tuple[str, ...]
+    activation: Literal["softmax", "logits"] = "softmax"
+
+    @property
+    def width(self) -> int:
+        return len(self.labels)
+
+    @model_validator(mode="after")
+    def _labels_are_distinct(self) -> ExpressionHead:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ValueError("`labels` needs two or more distinct names")
+        return self
+
+
+class ValenceArousalHead(Frozen):
+    """Two numbers, valence then arousal."""
+
+    kind: Literal["valence_arousal"]
+    name: str
+    range: tuple[float, float] = (-1.0, 1.0)
+
+    @property
+    def width(self) -> int:
+        return 2
+
+
+Head = Annotated[ExpressionHead | ValenceArousalHead, Field(discriminator="kind")]
+
+
+class ZooSource(Frozen):
+    """An architecture of the zoo with trained weights; `random` weights serve size and latency only."""
+
+    file_key: ClassVar[str] = "weights"
+
+    architecture: str
+    options: dict[str, float | int | str | bool] = Field(default={}, description="arguments of the architecture")
+    weights: str = Field(description="path of a .weights.h5 file beside the spec, or `random`")
+
+    @property
+    def file(self) -> str | None:
+        return None if self.weights == RANDOM_WEIGHTS else self.weights
+
+
+class KerasSource(Frozen):
+    """A whole trained model in one .keras file."""
+
+    file_key: ClassVar[str] = "keras"
+
+    keras: str = Field(description="path of a .keras file beside the spec")
+
+    @property
+    def file(self) -> str | None:
+        return self.keras
+
+
+def _source_tag(source: Any) -> str:
+    """Which kind of source is meant, so that mistakes are explained for that kind alone."""
+    if isinstance(source, Frozen):
+        return type(source).__name__
+    return "KerasSource" if isinstance(source, dict) and "keras" in source else "ZooSource"
+
+
+AnySource = Annotated[
+    Annotated[ZooSource, Tag("ZooSource")] | Annotated[KerasSource, Tag("KerasSource")], Discriminator(_source_tag)
+]
+
+
+class Budgets(Frozen):
+    """What a variant may cost. A budget that is not stated is not checked."""
+
+    max_bytes: Bytes | None = Field(default=None, description="size of what ships")
+    max_accuracy_loss: Share = Field(default=0.02, description="non-inferiority margin of the drift verdict")
+    max_latency_ratio: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="median latency over that of fp32 in the same format, measured side by side"
+    )
+
+
+class Training(Frozen):
+    """The recipe of Vadlejch 2021 by default."""
+
+    epochs: Annotated[int, Field(ge=1)] = 15
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.85, description="learning rate factor after each epoch"
+    )
+    flip: bool = True
+    brightness: Share = 0.1
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 10.0
+    zoom: Share = 0.2
+    class_weights: bool = True
+
+
+class TrainedBy(Frozen):
+    """How the weights beside the spec were made, and what they reached."""
+
+    command: str
+    data: str
+    scores: dict[str, float]
+
+
+class ModelSpec(Stated):
+    description: str = ""
+    source: AnySource
+    input: InputContract
+    heads: Annotated[tuple[Head, ...], Field(min_length=1)]
+    budgets: Budgets = Budgets()
+    training: Training = Training()
+    trained_by: TrainedBy | None = None
+    float_tolerance: Annotated[float, Field(gt=0)] = Field(
+        default=1e-3, description="largest allowed output difference between the source and its fp32 conversions"
+    )
+
+    @property
+    def folder(self) -> Path:
+        """What the source's file is relative to: the folder of the file that states it, often an included one."""
+        return self.place(self._file_key).file.absolute().parent
+
+    def source_file(self) -> Path | None:
+        """The file of weights or of the whole model; None for random weights.
+
+        Raises:
+            SpecError: the file is not there.
+        """
+        if missing := self.missing_file():
+            raise as_error([missing])
+        return self.folder / self.source.file if self.source.file is not None else None
+
+    def missing_file(self) -> Problem | None:
+        path = self.folder / self.source.file if self.source.file is not None else None
+        if path is None or os.path.isfile(path):  # unlike Path.is_file, False for any name the system refuses
+            return None
+        text = f"no such file: {path}; correct the path or make the file"
+        return Problem.at(self.place(self._file_key), text, key=self._file_key)
+
+    @property
+    def _file_key(self) -> str:
+        return f"source.{self.source.file_key}"
+
+    @property
+    def expression_head(self) -> ExpressionHead | None:
+        return next((head for head in self.heads if isinstance(head, ExpressionHead)), None)
+
+    @model_validator(mode="after")
+    def _heads_are_distinct(self) -> ModelSpec:
+        names = [head.name for head in self.heads]
+        if len(set(names)) != len(names):
+            raise ValueError("two heads share a name")
+        return self
