@@ -1,0 +1,5 @@
+"""The one file that loads and invokes a variant, here and on every device."""
+
+from pathlib import Path
+
+AGENT = Path(__file__).with_name("edgebench_agent.py")

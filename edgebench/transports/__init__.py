@@ -1,0 +1,104 @@
+"""The way to a machine: files go there and come back, and commands run there.
+
+A new transport is one file with these three verbs and one row in `TRANSPORTS`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgebench.agent import AGENT
+from edgebench.errors import AgentFailed
+from edgebench.registry import resolve
+from edgebench.specs.device import DeviceSpec
+
+TRANSPORTS = {"local": "edgebench.transports.local:LocalTransport"}
+
+
+@dataclass(frozen=True)
+class Finished:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Transport(Protocol):
+    """A machine with a work folder. Far paths are relative to that folder. Raises only DeviceError."""
+
+    name: str
+    python: str
+    """The interpreter that has numpy and the runtimes."""
+    folder: str
+
+    def put(self, local: Path, remote: str) -> None:
+        """Brings a file (or a package directory) there; what was there before is replaced in one step."""
+        ...
+
+    def get(self, remote: str, local: Path) -> None:
+        """Brings a file back."""
+        ...
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        on_line: Callable[[str], None] | None = None,
+        timeout_s: float | None = None,
+    ) -> Finished:
+        """Runs a command in the work folder, giving each line of its stdout to `on_line` as it comes.
+
+        Its standard input stays open until it ends: a command that reads on sees the end only when we are gone.
+        """
+        ...
+
+
+def connect(spec: DeviceSpec, folder: Path) -> Transport:
+    """The device's transport. `folder` is where a machine that is this one works."""
+    transport: Transport = resolve(TRANSPORTS, spec.transport, kind="transport")(spec.name, folder)
+    return transport
+
+
+def ask_agent(
+    transport: Transport,
+    task: Mapping[str, Any],
+    *,
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    timeout_s: float | None = None,
+) -> dict[str, Any]:
+    """Ships the agent, gives it a task and returns its answer.
+
+    Raises:
+        AgentFailed: it answered with an error, or ended without an answer.
+        DeviceError: the machine cannot be worked with.
+    """
+
+    def on_line(line: str) -> None:
+        if on_progress is not None and (progress := _json(line)) and "done" in progress:
+            on_progress(progress)
+
+    transport.put(AGENT, AGENT.name)
+    asked = json.dumps({**task, "lifeline": True})
+    argv = [transport.python, AGENT.name, "-"]
+    finished = transport.run(argv, stdin=asked + "\n", on_line=on_line, timeout_s=timeout_s)
+    answer = _json(finished.stdout.strip().rpartition("\n")[2])
+    if answer is None or (finished.returncode and "error" not in answer):
+        last_words = finished.stderr.strip()[-500:]
+        raise AgentFailed(f"the agent ended with {finished.returncode}: {last_words}", subject=transport.name)
+    if "error" in answer:
+        error = answer["error"]
+        problem = f"{error['type']}: {error['message']} ({error['where']})"
+        raise AgentFailed(problem, subject=f"{transport.name}, {task.get('model') or task['task']}")
+    return answer
+
+
+def _json(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
