@@ -1,0 +1,132 @@
+"""One picture file as the uint8 pixels that a contract's geometry asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench.data.index import is_synthetic
+from edgebench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from edgebench.data.index import Index
+    from edgebench.specs.model import InputContract
+
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF", "WEBP")
+"""The only kinds of file that are opened; others of Pillow's readers start foreign programs."""
+
+Box = Sequence[float]
+"""Left, top, right, bottom in pixels of the stored picture."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture that was used: its file's hash, and whether the generator of faces made it."""
+
+    sha256: str
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A picture that could not be used, and why."""
+
+    reason: str
+
+
+def crop_boxes(index: Index, contract: InputContract, chosen: np.ndarray) -> np.ndarray | None:
+    """float64 [chosen, 4]: left, top, right, bottom with the contract's margin; None for whole pictures.
+
+    Raises:
+        DataError: the contract crops by something that the layout does not hold.
+    """
+    import numpy as np
+
+    if contract.crop == "none":
+        return None
+    if contract.crop == "face_box":
+        if index.face_box is None:
+            raise _cannot_crop(index, "face boxes", "landmarks")
+        x, y, width, height = index.face_box[chosen].astype(np.float64).T
+        edges = np.stack([x, y, x + width, y + height], axis=1)
+    else:
+        if index.landmarks is None:
+            raise _cannot_crop(index, "landmarks", "face_box")
+        points = index.landmarks[chosen].astype(np.float64)
+        edges = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+    size = edges[:, 2:] - edges[:, :2]
+    return np.concatenate([edges[:, :2] - contract.margin * size, edges[:, 2:] + contract.margin * size], axis=1)
+
+
+def _cannot_crop(index: Index, what: str, other: str) -> DataError:
+    return DataError(
+        f"the model's contract crops by {what}, which the {index.layout} layout does not hold",
+        subject=index.name,
+        fix=f"set `crop: {other}` or `crop: none` in the model's spec and train with it, or use another layout",
+    )
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """While open, a picture beyond Pillow's decompression limit is an error in every thread."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def decode(path: Path, box: Box | None, contract: InputContract, out: np.ndarray) -> Decoded | Unreadable:
+    """Writes the pixels into `out`, uint8 [height, width, channels].
+
+    Pixels are taken as stored (an orientation tag is not applied, since boxes refer to stored pixels). What
+    of a crop lies outside of the picture is black. Gray is the luma of ITU-R BT.601.
+    """
+    from PIL import Image
+
+    try:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _write(image, box, contract, out)
+    except MemoryError:
+        raise
+    except FileNotFoundError:
+        return Unreadable("missing")
+    except Exception as exc:  # a damaged file makes Pillow's readers fail in many ways
+        return Unreadable(str(exc) if isinstance(exc, DataError) else f"{type(exc).__name__}: {exc}")
+    return Decoded(hashlib.sha256(data).hexdigest(), is_synthetic(data))
+
+
+def _write(image: Image.Image, box: Box | None, contract: InputContract, out: np.ndarray) -> None:
+    import numpy as np
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):
+        raise DataError(f"pixels of kind {image.mode} are not 8 bit")
+    part = image if box is None else image.crop(_whole_pixels(box, image.size))
+    color = part.convert("L" if contract.color == "gray" else "RGB")
+    height, width = contract.size
+    scaled = color.resize((width, height), Image.Resampling[contract.resize.upper()])
+    pixels = np.asarray(scaled).reshape(out.shape)
+    out[...] = pixels[..., ::-1] if contract.color == "bgr" else pixels
+
+
+def _whole_pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    if not all(math.isfinite(edge) for edge in box):
+        raise DataError("no box to crop by")
+    left, top, right, bottom = (round(edge) for edge in box)
+    if right <= left or bottom <= top:
+        raise DataError("the box to crop by is empty")
+    if left >= size[0] or top >= size[1] or right <= 0 or bottom <= 0:
+        raise DataError("the box to crop by lies outside of the picture")
+    return left, top, right, bottom

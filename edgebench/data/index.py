@@ -1,0 +1,165 @@
+"""What a loader returns: every labelled image of one part of a data set, column by column."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from edgebench.data.cache import building, replacing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LABELS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+
+Split = Literal["training", "validation"]
+SPLITS: tuple[Split, ...] = ("training", "validation")
+
+_PROBED = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Images with at least one usable label, in the order of their annotations.
+
+    Attributes:
+        folder: what the user named; `root` is the tree below it that holds the pictures.
+        files: paths below `root`, with forward slashes.
+        expression: int64 [images]; -1 where there is none.
+        valence_arousal: float32 [images, 2]; NaN where there is none.
+        face_box: float32 [images, 4], x, y, width and height in pixels; None where the layout has none.
+        landmarks: float32 [images, 68, 2] in pixels; None where the layout has none.
+        dropped: what the filters took away, and how many of it.
+        key: hash of the annotation files' paths, sizes and times; changes when they do.
+    """
+
+    name: str
+    layout: str
+    split: Split
+    synthetic: bool
+    folder: Path
+    root: Path
+    files: tuple[str, ...]
+    expression: np.ndarray
+    valence_arousal: np.ndarray
+    face_box: np.ndarray | None
+    landmarks: np.ndarray | None
+    key: str
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def path(self, position: int) -> Path:
+        return self.root / self.files[position]
+
+    def per_class(self) -> dict[str, int]:
+        return count_classes(self.expression)
+
+
+class Loader(Protocol):
+    """One layout on disk. A new one is one file with these verbs and one row in `LOADERS`."""
+
+    layout: ClassVar[str]
+    looked_for: ClassVar[str]
+    """The files that mark the layout, for the message when none fits."""
+
+    def detect(self, folder: Path) -> bool:
+        """True when the folder holds at least one part in this layout."""
+        ...
+
+    def splits(self, folder: Path) -> tuple[Split, ...]:
+        """The parts that stand in the folder."""
+        ...
+
+    def key(self, folder: Path, split: Split) -> str:
+        """Hash over what identifies the annotations without reading them."""
+        ...
+
+    def read(self, folder: Path, split: Split) -> Index:
+        """Every annotation of a part that is there.
+
+        Raises:
+            DataError: an annotation is missing, malformed or out of range.
+        """
+        ...
+
+
+def count_classes(expression: np.ndarray) -> dict[str, int]:
+    return {label: int((expression == number).sum()) for number, label in enumerate(LABELS)}
+
+
+def named(index: Index) -> Index:
+    """The index with the name its own pictures give it: nothing synthetic is ever called AffectNet."""
+    from edgebench.data.synthetic import MARKER
+
+    step = max(1, len(index) // _PROBED)
+    probes = (index.path(position) for position in range(0, len(index), step))
+    synthetic = (index.folder / MARKER).exists() or any(is_synthetic_file(path) for path in probes)
+    real = f"AffectNet ({index.layout} layout, {index.folder.name})"
+    return replace(index, name=synthetic_name(index.folder) if synthetic else real, synthetic=synthetic)
+
+
+def is_synthetic_file(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return is_synthetic(file.read(16_384))
+    except (OSError, ValueError):
+        return False  # a missing picture is reported when the pictures are read
+
+
+def is_synthetic(data: bytes) -> bool:
+    """True when the picture's bytes carry the comment that the generator of faces writes."""
+    from edgebench.data.synthetic import SYNTHETIC_COMMENT
+
+    return SYNTHETIC_COMMENT in data
+
+
+def synthetic_name(folder: Path) -> str:
+    from edgebench.data.synthetic import MARKER
+
+    try:
+        seed = json.loads((folder / MARKER).read_bytes())["seed"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "synthetic faces"
+    return f"synthetic faces (seed {seed})"
+
+
+_ARRAYS = ("expression", "valence_arousal", "face_box", "landmarks")
+
+
+def save_index(index: Index, path: Path) -> None:
+    import numpy as np
+
+    arrays = {name: value for name in _ARRAYS if (value := getattr(index, name)) is not None}
+    header = {
+        "layout": index.layout,
+        "split": index.split,
+        "folder": str(index.folder),
+        "root": str(index.root),
+        "files": index.files,
+        "key": index.key,
+        "dropped": index.dropped,
+    }
+    with building(path), replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
+
+
+def saved_index(path: Path) -> Index | None:
+    """The index kept at `path`, named anew from its images; None where there is none that can be read."""
+    import zipfile
+
+    import numpy as np
+
+    try:
+        # numpy leaves a file it opened itself open when that is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            header = json.loads(stored["header"].tobytes())
+            arrays = {name: stored.get(name) for name in _ARRAYS}
+        header |= {name: Path(header[name]) for name in ("folder", "root")} | {"files": tuple(header["files"])}
+        index = Index(name="", synthetic=False, **header, **arrays)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+    return named(index)

@@ -1,0 +1,64 @@
+"""Which loader reads a folder, and the index kept from the last time it did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench.data.index import save_index, saved_index
+from edgebench.errors import DataError
+from edgebench.registry import resolve
+
+if TYPE_CHECKING:
+    from edgebench.data.index import Index, Loader, Split
+
+LOADERS = {
+    "2017": "edgebench.data.affectnet_2017:Affectnet2017",
+    "2021": "edgebench.data.affectnet_2021:Affectnet2021",
+}
+
+
+def find_loader(folder: Path) -> Loader:
+    """The loader whose layout stands in the folder.
+
+    Raises:
+        DataError: the folder is missing, or no layout or more than one fits it.
+    """
+    if not folder.is_dir():
+        raise DataError("no such folder", subject=str(folder), fix="give the folder that holds the data set")
+    loaders: list[Loader] = [resolve(LOADERS, name, kind="data set layout")() for name in LOADERS]
+    fitting = [loader for loader in loaders if loader.detect(folder)]
+    if len(fitting) == 1:
+        return fitting[0]
+    sought = "; ".join(f"AffectNet {loader.layout}: {loader.looked_for}" for loader in loaders)
+    problem = "holds more than one data set layout" if fitting else "holds no data set that a loader knows"
+    raise DataError(problem, subject=str(folder), fix=f"looked for {sought}")
+
+
+def find_splits(folder: Path) -> tuple[Split, ...]:
+    """The parts that stand in the folder."""
+    return find_loader(folder).splits(folder)
+
+
+def open_index(folder: Path, split: Split, *, cache: Path) -> Index:
+    """The labelled images of one part; read anew only when its annotations changed.
+
+    Raises:
+        DataError: no known layout, no such part, or an annotation that is malformed or out of range.
+        StoreError: the cache cannot be written.
+    """
+    loader = find_loader(folder)
+    present = loader.splits(folder)
+    if split not in present:
+        raise DataError(
+            f"has no {split} part (found: {', '.join(present)})",
+            subject=str(folder),
+            fix=f"AffectNet {loader.layout} is {loader.looked_for}",
+        )
+    path = cache / "index" / f"{loader.key(folder, split)}.npz"
+    kept = saved_index(path)
+    if kept is not None:
+        return kept
+    index = loader.read(folder, split)
+    save_index(index, path)
+    return index
