@@ -1,0 +1,229 @@
+"""Epochs of shuffled, augmented batches through both losses, and the scores after each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edgebench.digests import sha256_bytes, sha256_file, sha256_json
+from edgebench.errors import DataError, NonFiniteOutput, UsageError
+from edgebench.inputs import PreparedInputs
+from edgebench.specs.model import ModelSpec, ZooSource
+from edgebench.training import checkpoint
+from edgebench.training.augment import augment
+from edgebench.training.history import Epoch, History
+from edgebench.training.losses import class_weights
+from edgebench.training.step import Trainer
+from edgebench.zoo import architecture
+
+if TYPE_CHECKING:
+    import numpy as np
+
+WEIGHTS_FILE = "weights.weights.h5"
+HISTORY_FILE = "history.json"
+IDENTIFYING_IMAGES = 16
+"""A few images, evenly spread, stand for all of them where a training is recognized."""
+
+Progress = Callable[[int, int, str], None]
+"""Called as (steps done, steps in all, what is being done)."""
+
+
+class Samples(Protocol):
+    """Labelled images under the model's contract.
+
+    `images` is uint8 [samples, height, width, channels], `expression` int64 [samples] with -1 for no label,
+    `valence_arousal` float32 [samples, 2] with NaN for no label.
+    """
+
+    @property
+    def images(self) -> np.ndarray: ...
+    @property
+    def expression(self) -> np.ndarray: ...
+    @property
+    def valence_arousal(self) -> np.ndarray: ...
+
+
+def train(
+    spec: ModelSpec,
+    samples: Samples,
+    validation: Samples,
+    *,
+    folder: Path,
+    epochs: int | None = None,
+    seed: int = 0,
+    resume: bool = True,
+    progress: Progress | None = None,
+) -> History:
+    """Trains an architecture of the zoo from random weights by the recipe of `spec.training`.
+
+    After every epoch the folder holds a checkpoint and `history.json`; after the last one
+    `weights.weights.h5`, which are the weights of that last epoch, not the best by validation: choosing by
+    the images that later judge the model would flatter it. The samples that do not fill a batch are left
+    out of an epoch, other ones each time. An interrupted training that is called again with the same
+    arguments goes on after its last finished epoch and ends in the weights it would have had.
+
+    Args:
+        epochs: instead of the recipe's; more than a finished training had goes on from there.
+        resume: continue from the folder's checkpoint; False starts again and replaces it.
+
+    Raises:
+        UsageError: the model is not from the zoo, the folder holds another training, or no epochs are asked for.
+        DataError: no samples, or images and labels that do not fit the contract.
+        NonFiniteOutput: the loss became NaN or infinite.
+        ModelFileError: the checkpoint is damaged.
+        StoreError: the folder cannot be written.
+    """
+    epochs = spec.training.epochs if epochs is None else epochs
+    if epochs < 1 or seed < 0:
+        raise UsageError(f"{epochs} epochs with seed {seed}", subject=spec.name, fix="1 epoch or more, seed 0 or more")
+    _check(spec, samples, "training samples")
+    _check(spec, validation, "validation samples")
+    history = _begin(spec, samples, validation, seed)
+    trainer = Trainer(spec, _weights(spec, samples), seed)
+    if resume:
+        history = _resumed(checkpoint.load(folder, trainer.model, trainer.optimizer), history, folder)
+    steps = max(1, len(samples.images) // spec.training.batch_size)
+    for epoch in range(len(history.epochs), epochs):
+        report = _reporter(progress, epoch, epochs, steps)
+        done = _epoch(trainer, samples, validation, epoch=epoch, seed=seed, report=report)
+        history = history.model_copy(update={"epochs": (*history.epochs, done), "weights_sha256": ""})
+        checkpoint.save(folder, trainer.model, trainer.optimizer, history)
+        checkpoint.write_text(folder / HISTORY_FILE, history.model_dump_json(indent=2))
+    return _finish(trainer, history, folder)
+
+
+def _epoch(
+    trainer: Trainer,
+    samples: Samples,
+    validation: Samples,
+    *,
+    epoch: int,
+    seed: int,
+    report: Callable[[int, float], None],
+) -> Epoch:
+    import numpy as np
+
+    started = time.monotonic()
+    trainer.start_epoch(epoch)
+    losses = []
+    for step, (images, rows) in enumerate(_batches(samples, trainer.spec, np.random.default_rng([seed, epoch]))):
+        losses.append(trainer.step(images, samples.expression[rows], samples.valence_arousal[rows]))
+        if not np.isfinite(losses[-1]["loss"]):
+            raise NonFiniteOutput(
+                f"the loss became {losses[-1]['loss']} in epoch {epoch + 1}, step {step + 1}",
+                subject=trainer.spec.name,
+                fix="lower training.learning_rate, or look at the images and labels",
+            )
+        report(step + 1, losses[-1]["loss"])
+    means = {name: float(np.mean([loss[name] for loss in losses])) for name in losses[0]}
+    return Epoch(
+        epoch=epoch + 1,
+        learning_rate=trainer.learning_rate(epoch),
+        loss=means["loss"],
+        loss_expression=means.get("expression"),
+        loss_valence_arousal=means.get("valence_arousal"),
+        validation=_scores(trainer, validation),
+        duration_s=round(time.monotonic() - started, 3),
+    )
+
+
+def _batches(samples: Samples, spec: ModelSpec, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Inputs and the rows they came from, in an order and in views that the generator's seed decides."""
+    size = min(spec.training.batch_size, len(samples.images))
+    order = rng.permutation(len(samples.images))
+    for start in range(0, len(order) - size + 1, size):
+        rows = order[start : start + size]
+        views = augment(samples.images[rows], spec.training, rng)
+        yield PreparedInputs(views, spec.input)[:], rows
+
+
+def _scores(trainer: Trainer, validation: Samples) -> dict[str, float]:
+    """Accuracy, and root mean squared error of valence and arousal, over labelled samples."""
+    import numpy as np
+
+    answers = trainer.predict(PreparedInputs(validation.images, trainer.spec.input))
+    scores = {}
+    for head in trainer.spec.heads:
+        if head.kind == "expression":
+            labelled = validation.expression >= 0
+            right = answers[head.name].argmax(axis=1) == validation.expression
+            scores["accuracy"] = float(right[labelled].mean()) if labelled.any() else None
+        else:
+            for column, name in enumerate(("rmse_valence", "rmse_arousal")):
+                error = answers[head.name][:, column] - validation.valence_arousal[:, column]
+                error = error[np.isfinite(error)]
+                scores[name] = float(np.sqrt((error**2).mean())) if len(error) else None
+    return {name: value for name, value in scores.items() if value is not None}
+
+
+def _begin(spec: ModelSpec, samples: Samples, validation: Samples, seed: int) -> History:
+    assert isinstance(spec.source, ZooSource)  # held by _check
+    decides = {
+        "architecture": spec.source.architecture,
+        "options": spec.source.options,
+        "revision": architecture(spec.source.architecture).revision,
+        "input": spec.input.model_dump(mode="json"),
+        "heads": [head.model_dump(mode="json") for head in spec.heads],
+        "training": spec.training.model_dump(mode="json", exclude={"epochs"}),
+        "seed": seed,
+        "labels": [sha256_bytes(samples.expression.tobytes()), sha256_bytes(samples.valence_arousal.tobytes())],
+        "images": sha256_bytes(samples.images[:: 1 + len(samples.images) // IDENTIFYING_IMAGES].tobytes()),
+    }
+    return History(
+        model=spec.name,
+        identity=sha256_json(decides),
+        seed=seed,
+        samples=len(samples.images),
+        validation_samples=len(validation.images),
+        training=spec.training,
+        weights=WEIGHTS_FILE,
+    )
+
+
+def _resumed(found: History | None, new: History, folder: Path) -> History:
+    if found is None:
+        return new
+    if found.identity != new.identity:
+        raise UsageError(
+            f"holds a training of {found.model} with other settings, samples or seed",
+            subject=str(folder),
+            fix="start again without resuming, or train in another folder",
+        )
+    return found
+
+
+def _finish(trainer: Trainer, history: History, folder: Path) -> History:
+    checkpoint.write_weights(folder / WEIGHTS_FILE, trainer.model.save_weights)
+    history = history.model_copy(update={"weights_sha256": sha256_file(folder / WEIGHTS_FILE)})
+    checkpoint.write_text(folder / HISTORY_FILE, history.model_dump_json(indent=2))
+    return history
+
+
+def _weights(spec: ModelSpec, samples: Samples) -> np.ndarray | None:
+    head = spec.expression_head
+    if head is None:
+        return None
+    weights = class_weights(samples.expression, head.labels)
+    return weights if spec.training.class_weights else weights * 0 + 1
+
+
+def _check(spec: ModelSpec, samples: Samples, subject: str) -> None:
+    if not isinstance(spec.source, ZooSource):
+        raise UsageError("only an architecture of the zoo can be trained", subject=spec.name)
+    shape = (*spec.input.size, spec.input.channels)
+    if samples.images.shape[1:] != shape:
+        raise DataError(
+            f"images are {samples.images.shape[1:]}, the model takes {shape}", subject=subject, fix="prepare them again"
+        )
+    if not len(samples.images):
+        raise DataError("there are none", subject=subject)
+
+
+def _reporter(progress: Progress | None, epoch: int, epochs: int, steps: int) -> Callable[[int, float], None]:
+    def report(step: int, loss: float) -> None:
+        if progress is not None:
+            progress(epoch * steps + step, epochs * steps, f"epoch {epoch + 1}/{epochs}, loss {loss:.3f}")
+
+    return report

@@ -1,0 +1,73 @@
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from edgebench.errors import ModelFileError, UnknownName
+from edgebench.sources import fingerprint
+from edgebench.zoo import ARCHITECTURES, Architecture, architecture
+
+
+def test_a_fingerprint_is_stable_and_follows_the_bytes_of_the_file(keras_spec, tmp_path):
+    (tmp_path / "net.keras").write_bytes(b"one")
+    first = fingerprint(keras_spec(), tmp_path)
+    assert fingerprint(keras_spec(), tmp_path) == first
+    shutil.copy(tmp_path / "net.keras", tmp_path / "moved.keras")
+    assert fingerprint(keras_spec("moved.keras"), tmp_path) == first
+    (tmp_path / "net.keras").write_bytes(b"two")
+    assert fingerprint(keras_spec(), tmp_path) != first
+
+
+def test_everything_that_makes_another_net_changes_the_fingerprint(zoo_spec, keras_spec, tmp_path, monkeypatch):
+    (tmp_path / "a.weights.h5").write_bytes(b"a")
+    (tmp_path / "b.weights.h5").write_bytes(b"b")
+    spec = zoo_spec("a.weights.h5")
+    others = [
+        zoo_spec("b.weights.h5"),
+        zoo_spec("random"),
+        zoo_spec("a.weights.h5", alpha=0.5),
+        zoo_spec("a.weights.h5", heads=[{"kind": "valence_arousal", "name": "v"}]),
+        keras_spec("a.weights.h5"),
+        spec.model_copy(update={"input": spec.input.model_copy(update={"size": (64, 64)})}),
+    ]
+    prints = [fingerprint(each, tmp_path) for each in (spec, *others)]
+    monkeypatch.setitem(ARCHITECTURES, "mobilenet_v1", f"{__name__}:NEXT")
+    prints.append(fingerprint(spec, tmp_path))
+    assert len(set(prints)) == len(prints)
+
+
+NEXT = Architecture(build=architecture("mobilenet_v1").build, revision=architecture("mobilenet_v1").revision + 1)
+
+
+def test_what_does_not_touch_the_net_leaves_the_fingerprint(zoo_spec, tmp_path):
+    spec = zoo_spec()
+    contract = spec.input.model_copy(update={"range": (0.0, 1.0)})
+    same = spec.model_copy(update={"description": "another", "input": contract})
+    assert fingerprint(same, tmp_path) == fingerprint(spec, tmp_path)
+
+
+def test_a_missing_file_has_no_fingerprint(zoo_spec, tmp_path):
+    with pytest.raises(ModelFileError, match=r"none\.weights\.h5: there is no such file"):
+        fingerprint(zoo_spec("none.weights.h5"), tmp_path)
+
+
+def test_an_unknown_architecture_has_no_fingerprint(zoo_spec, tmp_path):
+    with pytest.raises(UnknownName, match="mobilenet_v1"):
+        fingerprint(zoo_spec(architecture="mobilenet_v9"), tmp_path)
+
+
+def test_a_fingerprint_loads_no_framework(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from edgebench.sources import fingerprint
+from edgebench.specs.model import ModelSpec
+fingerprint(ModelSpec(
+    name="net", source={"architecture": "mobilenet_v1", "options": {"alpha": 1}, "weights": "random"},
+    input={"size": [32, 32], "range": [-1, 1]}, heads=[{"kind": "valence_arousal", "name": "v"}],
+), Path())
+print({"tensorflow", "keras", "numpy", "h5py"} & set(sys.modules))
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "set()"

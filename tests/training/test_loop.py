@@ -1,0 +1,167 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from edgebench.digests import sha256_file
+from edgebench.errors import DataError, ModelFileError, NonFiniteOutput, StoreError, UsageError
+from edgebench.specs.model import ModelSpec
+from edgebench.training import History, train
+from edgebench.training.loop import HISTORY_FILE, WEIGHTS_FILE
+
+
+def weights_of(folder):
+    with np.load(folder / "checkpoint.npz") as arrays:
+        return {name: arrays[name] for name in arrays.files if name != "history"}
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_after(steps):
+    def progress(step, total, message):
+        if step == steps:
+            raise Interrupted
+
+    return progress
+
+
+def test_interrupted_and_resumed_training_ends_in_the_same_weights(spec, make_samples, tmp_path):
+    samples, validation = make_samples(40), make_samples(12, seed=1)
+    whole = train(spec, samples, validation, folder=tmp_path / "whole", seed=3)
+    with pytest.raises(Interrupted):
+        train(spec, samples, validation, folder=tmp_path / "cut", seed=3, progress=interrupt_after(8))
+    assert len(json.loads((tmp_path / "cut" / HISTORY_FILE).read_text())["epochs"]) == 1
+    resumed = train(spec, samples, validation, folder=tmp_path / "cut", seed=3)
+    expected, found = weights_of(tmp_path / "whole"), weights_of(tmp_path / "cut")
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-6, err_msg=name)
+    for one, other in zip(whole.epochs, resumed.epochs, strict=True):
+        assert one.loss == pytest.approx(other.loss, abs=1e-6)
+        assert one.validation == pytest.approx(other.validation, abs=1e-6)
+
+
+def test_training_learns_what_the_images_show(spec, make_samples, tmp_path):
+    history = train(spec, make_samples(96), make_samples(30, seed=1), folder=tmp_path, epochs=10)
+    assert history.epochs[-1].loss < 0.7 * history.epochs[0].loss
+    assert history.epochs[-1].validation["accuracy"] > 0.6
+    assert history.epochs[-1].validation["rmse_valence"] < history.epochs[0].validation["rmse_valence"]
+
+
+def test_history_is_kept_beside_the_weights_of_the_last_epoch(spec, make_samples, tmp_path):
+    calls = []
+    history = train(spec, make_samples(20), make_samples(6), folder=tmp_path, progress=lambda *call: calls.append(call))
+    assert History.model_validate_json((tmp_path / HISTORY_FILE).read_text()) == history
+    assert history.weights_sha256 == sha256_file(tmp_path / WEIGHTS_FILE)
+    assert [e.epoch for e in history.epochs] == [1, 2, 3]
+    assert [e.learning_rate for e in history.epochs] == pytest.approx([0.01, 0.01 * 0.85, 0.01 * 0.85**2])
+    assert [call[:2] for call in calls] == [(step, 6) for step in range(1, 7)]
+    assert calls[-1][2].startswith("epoch 3/3, loss ")
+    assert {f.name for f in tmp_path.iterdir()} == {HISTORY_FILE, WEIGHTS_FILE, "checkpoint.npz"}
+
+
+def test_trained_weights_load_as_a_source(spec, make_samples, tmp_path):
+    from edgebench.inputs import PreparedInputs
+    from edgebench.sources import load_source
+
+    validation = make_samples(30, seed=1)
+    history = train(spec, make_samples(24), validation, folder=tmp_path)
+    trained = spec.model_copy(update={"source": spec.source.model_copy(update={"weights": WEIGHTS_FILE})})
+    answers = load_source(trained, tmp_path).predict(PreparedInputs(validation.images, spec.input)[:])
+    labelled = validation.expression >= 0
+    right = answers["expression"].argmax(axis=1)[labelled] == validation.expression[labelled]
+    assert right.mean() == pytest.approx(history.epochs[-1].validation["accuracy"])
+
+
+def test_finished_training_is_not_repeated_but_may_be_prolonged(spec, make_samples, tmp_path):
+    samples, validation = make_samples(16), make_samples(6)
+    first = train(spec, samples, validation, folder=tmp_path, epochs=1)
+    again = train(spec, samples, validation, folder=tmp_path, epochs=1)
+    assert again.epochs == first.epochs
+    longer = train(spec, samples, validation, folder=tmp_path, epochs=2)
+    assert longer.epochs[:1] == first.epochs
+    assert len(longer.epochs) == 2
+
+
+def test_another_seed_gives_other_weights(spec, make_samples, tmp_path):
+    samples, validation = make_samples(16), make_samples(6)
+    one, other = (train(spec, samples, validation, folder=tmp_path / str(s), epochs=1, seed=s) for s in (0, 1))
+    assert one.epochs[0].loss != other.epochs[0].loss
+
+
+def test_one_head_alone_can_be_trained(spec, make_samples, tmp_path):
+    only = spec.model_copy(update={"heads": spec.heads[1:]})
+    history = train(only, make_samples(16), make_samples(9), folder=tmp_path, epochs=1)
+    assert history.epochs[0].loss_expression is None
+    assert set(history.epochs[0].validation) == {"rmse_valence", "rmse_arousal"}
+
+
+def test_other_settings_do_not_continue_a_checkpoint(spec, make_samples, tmp_path):
+    samples, validation = make_samples(16), make_samples(6)
+    train(spec, samples, validation, folder=tmp_path, epochs=1)
+    with pytest.raises(UsageError, match="other settings"):
+        train(spec, samples, validation, folder=tmp_path, epochs=2, seed=1)
+    assert train(spec, samples, validation, folder=tmp_path, epochs=1, seed=1, resume=False).seed == 1
+
+
+def test_other_images_under_equal_labels_do_not_continue_a_checkpoint(spec, make_samples, tmp_path):
+    train(spec, make_samples(40), make_samples(6), folder=tmp_path, epochs=1)
+    with pytest.raises(UsageError, match="other settings, samples or seed"):
+        train(spec, make_samples(40, seed=5), make_samples(6), folder=tmp_path, epochs=2)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"seed": -1}])
+def test_no_epochs_and_negative_seeds_are_refused(spec, make_samples, tmp_path, wrong):
+    with pytest.raises(UsageError, match="tiny_net: "):
+        train(spec, make_samples(16), make_samples(6), folder=tmp_path, **wrong)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9])
+def test_damaged_checkpoint_is_named(spec, make_samples, tmp_path, keep):
+    train(spec, make_samples(16), make_samples(6), folder=tmp_path, epochs=1)
+    file = tmp_path / "checkpoint.npz"
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * keep)])
+    with pytest.raises(ModelFileError, match=r"checkpoint\.npz: the checkpoint cannot be read"):
+        train(spec, make_samples(16), make_samples(6), folder=tmp_path, epochs=2)
+
+
+def test_diverging_loss_stops_the_training(spec, make_samples, tmp_path):
+    wild = spec.model_copy(update={"training": spec.training.model_copy(update={"learning_rate": 1e38})})
+    with pytest.raises(NonFiniteOutput, match="the loss became"):
+        train(wild, make_samples(40), make_samples(6), folder=tmp_path)
+    assert not (tmp_path / WEIGHTS_FILE).exists()
+
+
+def test_unwritable_folder_is_a_store_error(spec, make_samples, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"file.*(Not a directory|File exists)"):
+        train(spec, make_samples(16), make_samples(6), folder=tmp_path / "file", epochs=1)
+
+
+def test_images_of_another_size_are_refused(spec, make_samples, tmp_path):
+    wide = spec.model_copy(update={"input": spec.input.model_copy(update={"size": (12, 12)})})
+    with pytest.raises(DataError, match=r"\(12, 10, 3\), the model takes \(12, 12, 3\)"):
+        train(wide, make_samples(6), make_samples(6), folder=tmp_path)
+
+
+def test_empty_sets_are_refused(spec, make_samples, tmp_path):
+    with pytest.raises(DataError, match="training samples: there are none"):
+        train(spec, make_samples(0), make_samples(6), folder=tmp_path)
+    with pytest.raises(DataError, match="validation samples: there are none"):
+        train(spec, make_samples(6), make_samples(0), folder=tmp_path)
+
+
+def test_only_the_zoo_is_trained(spec, make_samples, tmp_path):
+    whole = ModelSpec(**spec.model_dump(exclude={"source"}), source={"keras": "net.keras"})
+    with pytest.raises(UsageError, match="only an architecture of the zoo"):
+        train(whole, make_samples(6), make_samples(6), folder=tmp_path)
+
+
+def test_the_room_loads_no_framework_before_it_trains():
+    code = "import sys, edgebench.training; print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "set()"
