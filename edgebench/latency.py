@@ -1,0 +1,261 @@
+"""What the raw latency blocks of one interleaved job amount to, and which of them may be compared."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from edgebench.errors import NothingMeasured, UsageError
+from edgebench.records.caveat import Caveat
+from edgebench.records.measurement import Block
+from edgebench.records.results import BlockLatency, Estimate, Latency
+from edgebench.specs.variant import Variant
+from edgebench.stats import CONFIDENCE, RESAMPLES, bootstrap_medians, percentile_interval
+
+MUST_MATCH = ("job", "device", "runtime", "threads", "governor")
+"""Conditions without which two latencies are two different experiments."""
+
+TAIL_CONFIDENCE = 0.99
+"""MLPerf's, in loadgen's early stopping."""
+
+MANY_BLOCKS = 5
+"""From this number of blocks on, an interval over them can cover 94 %: 1 - 2^(1 - blocks)."""
+
+SPREAD = 0.10
+"""Block medians further apart than this share of their median are shown with a caveat."""
+
+QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
+
+
+def summarize(
+    blocks: Sequence[Block], *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
+) -> dict[tuple[str, int], Latency]:
+    """Latency of each (variant, threads) over all blocks of one job.
+
+    The median is that of the block medians, its interval a bootstrap over blocks: invocations of one
+    block share its process and its moment, so they are not resampled one by one.
+
+    Raises:
+        NothingMeasured: there are no blocks.
+        UsageError: they are of several jobs, or one variant's are of several artifacts or runtimes.
+    """
+    if not blocks:
+        raise NothingMeasured("no latency block", fix="run `edgebench run`")
+    _one("job", (block.job for block in blocks), subject="latency blocks")
+    series: dict[tuple[str, int], list[Block]] = defaultdict(list)
+    for block in sorted(blocks, key=lambda block: block.round):
+        series[block.variant, block.threads].append(block)
+    summaries = {}
+    for (variant, threads), own in series.items():
+        base = series.get((_fp32_of(variant), threads), [])
+        ratio = None
+        if _common_rounds([own, base]) and not differences(conditions(own), conditions(base)):
+            ratio = paired_ratio(own, base, resamples=resamples, seed=seed, confidence=confidence)
+        median_ms = _estimate(block_medians_ms(own)[None], resamples, seed, confidence)
+        summaries[variant, threads] = _latency(own, median_ms, ratio)
+    return summaries
+
+
+def paired_ratio(
+    blocks: Sequence[Block],
+    base: Sequence[Block],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Latency over that of `base`: the median of the rounds' ratios, its interval a bootstrap over rounds.
+
+    Raises:
+        UsageError: the two were not measured under the same conditions.
+        NothingMeasured: no round holds both.
+    """
+    subject = f"{blocks[0].variant} against {base[0].variant}"
+    if changed := differences(conditions(blocks), conditions(base)):
+        raise UsageError(
+            f"not comparable: other {' and '.join(changed)}", subject=subject, fix="measure both in one interleaved job"
+        )
+    rounds = _common_rounds([blocks, base])
+    if not rounds:
+        raise NothingMeasured("no round holds both", subject=subject, fix="measure both in one interleaved job")
+    above, below = (_medians_of(series, rounds) for series in (blocks, base))
+    return _estimate((above / below)[None], resamples, seed, confidence)
+
+
+def median_draws(series: Sequence[Sequence[Block]], *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """Medians in ms of several variants' blocks over resampled rounds, the same rounds for all.
+
+    Args:
+        series: the blocks of each variant, all of one job.
+
+    Returns:
+        float64 [resamples, variants], for `pareto.front_probability`.
+
+    Raises:
+        UsageError: the blocks are of several jobs.
+        NothingMeasured: no round holds all variants.
+    """
+    _one("job", (block.job for blocks in series for block in blocks), subject="latency blocks")
+    rounds = _common_rounds(series)
+    if not rounds:
+        raise NothingMeasured("no round holds all variants", fix="run the job to its end")
+    medians = np.stack([_medians_of(blocks, rounds) for blocks in series])
+    return bootstrap_medians(medians, resamples=resamples, seed=seed)
+
+
+def conditions(blocks: Sequence[Block]) -> dict[str, str]:
+    """What the blocks were measured under; what varied between them names all it was."""
+    readings = [reading for block in blocks for reading in (block.before, block.after)]
+    found = {
+        "job": _joined(block.job for block in blocks),
+        "device": _joined(block.device for block in blocks),
+        "runtime": _joined(f"{block.runtime} {block.runtime_version}".strip() for block in blocks),
+        "threads": _joined(str(block.threads) for block in blocks),
+        "governor": _joined(reading.get("governor") or "unknown" for reading in readings),
+        "frequency_mhz": _span(_highest(reading.get("frequency_khz")) for reading in readings),
+        "temperature_c": _span(_highest(reading.get("millicelsius")) for reading in readings),
+        "started_at": min((block.started_at for block in blocks), default=""),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def differences(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the conditions that must match for two latencies to be compared, and do not."""
+    return tuple(name for name in MUST_MATCH if a.get(name) != b.get(name))
+
+
+def tail_ms(latencies_ns: np.ndarray, percentile: float) -> float | None:
+    """Bound on a percentile (0 to 1) that holds with 99 % confidence; None with too few invocations.
+
+    MLPerf's early stopping: of n latencies, the t - 1 highest are dropped and the next is the answer,
+    for the largest t with P(Binomial(n, 1 - percentile) <= t) < 1 %. A p90 needs 64, a p99 662.
+    """
+    from scipy.stats import binom  # 240 ms
+
+    count = len(latencies_ns)
+    dropped = int(binom.ppf(1 - TAIL_CONFIDENCE, count, 1 - percentile)) - 1
+    return float(np.sort(latencies_ns)[count - dropped]) / 1e6 if dropped >= 1 else None
+
+
+def block_medians_ms(blocks: Sequence[Block]) -> np.ndarray:
+    """Median of each block's invocations: float64 [blocks]; at least the clock's one nanosecond."""
+    return np.array([max(float(np.median(block.latencies_ns)), 1.0) for block in blocks]) / 1e6
+
+
+def _latency(blocks: Sequence[Block], median_ms: Estimate, ratio: Estimate | None) -> Latency:
+    first = blocks[0]
+    for name in ("artifact", "runtime", "runtime_version"):
+        _one(name, (getattr(block, name) for block in blocks), subject=first.variant)
+    latencies_ns = np.concatenate([block.latencies_ns for block in blocks])
+    return Latency(
+        job=first.job,
+        threads=first.threads,
+        runtime=first.runtime,
+        runtime_version=first.runtime_version,
+        median_ms=median_ms,
+        p90_ms=tail_ms(latencies_ns, 0.90),
+        p99_ms=tail_ms(latencies_ns, 0.99),
+        fps=1000 / median_ms.value,
+        load_ms=float(np.median([block.load_ns for block in blocks])) / 1e6,
+        first_ms=float(np.median([block.first_ns for block in blocks])) / 1e6,
+        peak_rss_bytes=max(block.peak_rss_bytes for block in blocks),
+        invocations=len(latencies_ns),
+        ratio_to_fp32=ratio,
+        conditions=conditions(blocks),
+        blocks=tuple(_block(block) for block in blocks),
+        caveats=tuple(_caveats(blocks)),
+    )
+
+
+def _block(block: Block) -> BlockLatency:
+    levels = np.quantile(block.latencies_ns, list(QUANTILES.values())) / 1e6
+    return BlockLatency(
+        round=block.round,
+        position=block.position,
+        invocations=len(block.latencies_ns),
+        load_ms=block.load_ns / 1e6,
+        first_ms=block.first_ns / 1e6,
+        quantiles_ms=dict(zip(QUANTILES, levels.tolist(), strict=True)),
+        vetoes=block.vetoes,
+        disturbed=block.disturbed,
+    )
+
+
+def _caveats(blocks: Sequence[Block]) -> Iterator[Caveat]:
+    count, medians = len(blocks), block_medians_ms(blocks)
+    if count < MANY_BLOCKS:
+        covered = f"{100 * (1 - 2.0 ** (1 - count)):.0f} %"
+        text = (
+            "one block gives no interval" if count == 1 else f"an interval over {count} blocks covers at most {covered}"
+        )
+        yield Caveat(kind="few-blocks", text=text, fix=f"measure {MANY_BLOCKS} rounds or more")
+    if disturbed := [block for block in blocks if block.disturbed]:
+        reasons = _listed(reason for block in disturbed for reason in block.disturbed)
+        text = f"{len(disturbed)} of {count} blocks were disturbed: {reasons}"
+        yield Caveat(kind="disturbed", text=text, fix="measure again while nothing else runs")
+    if repeated := [block for block in blocks if block.vetoes]:
+        reasons = _listed(reason for block in repeated for reason in block.vetoes)
+        yield Caveat(kind="repeated", text=f"{len(repeated)} of {count} blocks were measured again: {reasons}")
+    spread = float(np.ptp(medians) / np.median(medians))
+    if spread > SPREAD:
+        text = f"block medians from {medians.min():.3g} to {medians.max():.3g} ms, {100 * spread:.0f} % apart"
+        yield Caveat(kind="unsteady", text=text, fix="fix the clock rate, cool the device, measure more rounds")
+    governors = conditions(blocks)["governor"]
+    if " / " in governors:
+        yield Caveat(kind="governor-changed", text=f"the governor was {governors}", fix="set one and measure again")
+
+
+def _estimate(values: np.ndarray, resamples: int, seed: int, confidence: float) -> Estimate:
+    """Median of `values` [1, units] with its interval; a single unit has none."""
+    low, high = None, None
+    if values.shape[1] > 1:
+        draws = bootstrap_medians(values, resamples=resamples, seed=seed)
+        low, high = percentile_interval(draws, confidence=confidence) or (None, None)
+    return Estimate(value=float(np.median(values)), low=low, high=high, confidence=confidence)
+
+
+def _common_rounds(series: Sequence[Sequence[Block]]) -> list[int]:
+    rounds = [{block.round for block in blocks} for blocks in series]
+    return sorted(set.intersection(*rounds)) if rounds else []
+
+
+def _medians_of(blocks: Sequence[Block], rounds: Sequence[int]) -> np.ndarray:
+    by_round = dict(zip((block.round for block in blocks), block_medians_ms(blocks), strict=True))
+    return np.array([by_round[number] for number in rounds])
+
+
+def _fp32_of(variant: str) -> str:
+    try:
+        return Variant.parse(variant).fp32.id
+    except UsageError:  # a self-test's runtime, not a variant of a model
+        return ""
+
+
+def _one(name: str, values: Iterable[str], *, subject: str) -> None:
+    found = sorted(set(values))
+    if len(found) > 1:
+        raise UsageError(f"more than one {name}: {', '.join(found)}", subject=subject, fix="summarize each by itself")
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return " / ".join(sorted(set(texts)))
+
+
+def _listed(reasons: Iterable[str], most: int = 3) -> str:
+    distinct = list(dict.fromkeys(reasons))
+    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
+    return ", ".join(distinct[:most]) + more
+
+
+def _highest(readings: Mapping[str, int] | None) -> float | None:
+    return max(readings.values()) / 1000 if readings else None
+
+
+def _span(values: Iterable[float | None]) -> str:
+    """`1500`, or `600 to 1500`; nothing where nothing was read."""
+    read = [round(value) for value in values if value is not None]
+    if not read:
+        return ""
+    return str(read[0]) if min(read) == max(read) else f"{min(read)} to {max(read)}"
