@@ -1,0 +1,167 @@
+"""The results database: insert-only rows, each one a record and the blobs it names.
+
+A row is found by kind and key; what is made again on purpose becomes a new revision, and the latest
+revision is the answer. Two runs that insert the same row at once end with one row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from edgebench.errors import NewerStore, StoreError
+
+# Store schema history:
+#   1 - first version
+SCHEMA = 1
+
+_tables = MetaData()
+_meta = Table("meta", _tables, Column("name", String(40), primary_key=True), Column("value", String(200)))
+_records = Table(
+    "records",
+    _tables,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("blobs", Text, nullable=False),
+    UniqueConstraint("kind", "key", "revision"),
+)
+
+
+class Row(NamedTuple):
+    kind: str
+    key: str
+    revision: int
+    created_at: str
+    body: str
+    blobs: tuple[str, ...]
+
+
+class Database:
+    """Rows behind a SQLAlchemy URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with self._as_store_errors():
+            self.engine = _engine(url)
+            with self.engine.begin() as connection:
+                _check_schema(connection, url)
+
+    def add(self, kind: str, key: str, body: str, *, blobs: Iterable[str] = (), again: bool = False) -> bool:
+        """Inserts a row; True when it is new.
+
+        A row that exists is left as it is, unless `again` asks for a new revision of it.
+        """
+        values = {
+            "kind": kind,
+            "key": key,
+            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "body": body,
+            "blobs": json.dumps(sorted(set(blobs))),
+        }
+        with self._as_store_errors():
+            while True:
+                try:
+                    with self.engine.begin() as connection:
+                        last = connection.scalar(_last_revision(kind, key))
+                        if last is not None and not again:
+                            return False
+                        connection.execute(insert(_records).values(revision=0 if last is None else last + 1, **values))
+                        return True
+                except IntegrityError:
+                    continue  # another run took that revision between our two statements
+
+    def find(self, kind: str, key: str) -> Row | None:
+        """The latest revision, or None."""
+        query = _query().where(_records.c.kind == kind, _records.c.key == key)
+        with self._as_store_errors(), self.engine.connect() as connection:
+            row = connection.execute(query.order_by(_records.c.revision.desc()).limit(1)).first()
+        return _row(row) if row else None
+
+    def latest(self, kind: str, prefix: str = "") -> list[Row]:
+        """The latest revision of every key that begins with `prefix`, oldest first."""
+        newest = (
+            select(func.max(_records.c.id))
+            .where(_records.c.kind == kind, _records.c.key.startswith(prefix, autoescape=True))
+            .group_by(_records.c.key)
+        )
+        query = _query().where(_records.c.id.in_(newest)).order_by(_records.c.id)
+        with self._as_store_errors(), self.engine.connect() as connection:
+            return [_row(row) for row in connection.execute(query)]
+
+    def all(self) -> list[Row]:
+        with self._as_store_errors(), self.engine.connect() as connection:
+            return [_row(row) for row in connection.execute(_query().order_by(_records.c.id))]
+
+    @contextmanager
+    def _as_store_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as exc:
+            reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
+            raise StoreError(
+                reason, subject=self.url, fix="check that the store's folder can be written and has space"
+            ) from exc
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _configure(connection: Any, _: Any) -> None:
+            # Write-ahead logging lets readers and one writer work at once; writers queue for the timeout.
+            connection.execute("PRAGMA busy_timeout = 30000")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+
+    return engine
+
+
+def _check_schema(connection: Connection, url: str) -> None:
+    _tables.create_all(connection)
+    found = connection.scalar(select(_meta.c.value).where(_meta.c.name == "schema"))
+    if found is None:
+        connection.execute(insert(_meta).values(name="schema", value=str(SCHEMA)))
+    elif int(found) > SCHEMA:
+        raise NewerStore(
+            f"written with store schema {found}, this edgebench reads up to {SCHEMA}",
+            subject=url,
+            fix="update edgebench, or choose another store with EDGEBENCH_HOME",
+        )
+
+
+def _last_revision(kind: str, key: str) -> Any:
+    return select(func.max(_records.c.revision)).where(_records.c.kind == kind, _records.c.key == key)
+
+
+def _query() -> Any:
+    columns = _records.c
+    return select(columns.kind, columns.key, columns.revision, columns.created_at, columns.body, columns.blobs)
+
+
+def _row(row: Any) -> Row:
+    return Row(row.kind, row.key, row.revision, row.created_at, row.body, tuple(json.loads(row.blobs)))

@@ -1,0 +1,45 @@
+"""A package directory as one deterministic archive, so that it can be a blob like any file."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import uuid
+import zipfile
+from pathlib import Path
+
+from edgebench.errors import StoreError
+
+PACKAGE_SUFFIX = ".mlpackage"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(folder: Path) -> bytes:
+    """An uncompressed zip whose bytes depend on names and contents only."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.writestr(zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH), path.read_bytes())
+    return buffer.getvalue()
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Writes the package at `folder`, whole or not at all; an existing one is replaced."""
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
+    try:
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(part)  # extractall drops absolute and parent-climbing names
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+    except (OSError, zipfile.BadZipFile) as exc:
+        raise StoreError(str(exc), subject=str(folder)) from exc
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def size_bytes(path: Path) -> int:
+    """What ships: the file, or the sum of the package's files."""
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgebench.digests import sha256_bytes
+from edgebench.errors import StoreError
+from edgebench.store.blobs import GRACE_S, Blobs
+
+
+def test_what_is_put_is_read_back(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    sha256 = blobs.put_bytes(b"weights")
+    assert sha256 == sha256_bytes(b"weights")
+    assert blobs.read(sha256) == b"weights"
+
+
+def test_the_same_content_is_kept_once(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    file = tmp_path / "file"
+    file.write_bytes(b"weights")
+    assert blobs.put_file(file) == blobs.put_bytes(b"weights")
+    assert len(list(blobs.all())) == 1
+
+
+def test_a_blob_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="abc"):
+        Blobs(tmp_path).read("abc" * 20)
+
+
+def test_changed_content_is_found(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    good, bad = blobs.put_bytes(b"good"), blobs.put_bytes(b"bad")
+    blobs.path(bad).write_bytes(b"bed")
+    assert list(blobs.damaged()) == [bad]
+    assert good in blobs.all()
+
+
+def test_export_replaces_whole_files_and_leaves_no_parts(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "home")
+    target = tmp_path / "out" / "net.tflite"
+    blobs.export(blobs.put_bytes(b"first"), target)
+    blobs.export(blobs.put_bytes(b"second"), target)
+    assert target.read_bytes() == b"second"
+    assert [path.name for path in target.parent.iterdir()] == ["net.tflite"]
+
+
+def test_a_home_that_cannot_be_made_is_an_error_with_a_fix(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError) as error:
+        Blobs(tmp_path / "file" / "home")
+    assert "EDGEBENCH_HOME" in error.value.fix
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", disk], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        blobs = Blobs(disk)
+        kept = blobs.put_bytes(b"kept")
+        with pytest.raises(StoreError, match="no space left"):
+            blobs.put_bytes(os.urandom(1_000_000))
+        assert blobs.read(kept) == b"kept"
+        assert list(blobs.all()) == [kept]
+        assert not list(blobs.incoming.iterdir())
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_kill_9_while_writing_leaves_only_whole_blobs(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from edgebench.store.blobs import Blobs\n"
+        "blobs = Blobs(Path(sys.argv[1]))\n"
+        "print('ready', flush=True)\n"
+        "while True: blobs.put_bytes(os.urandom(2_000_000))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    time.sleep(0.5)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    blobs = Blobs(tmp_path)
+    assert list(blobs.all())
+    assert not list(blobs.damaged())
+
+
+def test_leftovers_of_killed_runs_are_found_once_they_are_old(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    part = blobs.incoming / "part"
+    part.write_bytes(b"half")
+    assert not list(blobs.leftovers())
+    long_ago = time.time() - GRACE_S - 1
+    os.utime(part, (long_ago, long_ago))
+    assert list(blobs.leftovers()) == [part]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from edgebench.errors import NewerStore, StoreError
+from edgebench.store.database import SCHEMA, Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(f"sqlite:///{tmp_path / 'results.db'}")
+
+
+def test_a_row_is_inserted_once(database: Database) -> None:
+    assert database.add("artifact", "a", "1", blobs=["x"])
+    assert not database.add("artifact", "a", "2")
+    row = database.find("artifact", "a")
+    assert row is not None
+    assert (row.body, row.revision, row.blobs) == ("1", 0, ("x",))
+
+
+def test_again_adds_a_revision_and_keeps_the_old_one(database: Database) -> None:
+    database.add("artifact", "a", "1")
+    database.add("artifact", "a", "2", again=True)
+    row = database.find("artifact", "a")
+    assert row is not None
+    assert (row.body, row.revision) == ("2", 1)
+    assert [row.body for row in database.all()] == ["1", "2"]
+    assert [row.body for row in database.latest("artifact")] == ["2"]
+
+
+def test_a_prefix_is_taken_literally(database: Database) -> None:
+    database.add("block", "50%_/r0", "1")
+    database.add("block", "50xx/r0", "2")
+    assert [row.body for row in database.latest("block", "50%_/")] == ["1"]
+
+
+def test_kinds_do_not_meet(database: Database) -> None:
+    database.add("artifact", "a", "1")
+    assert database.find("evaluation", "a") is None
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'results.db'}"
+    Database(url)
+    with sqlite3.connect(tmp_path / "results.db") as connection:
+        connection.execute("UPDATE meta SET value = ?", (str(SCHEMA + 1),))
+    connection.close()
+    with pytest.raises(NewerStore, match=f"schema {SCHEMA + 1}"):
+        Database(url)
+
+
+def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "results.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        Database(f"sqlite:///{tmp_path / 'results.db'}")
+
+
+def test_threads_that_add_revisions_at_once_lose_none(database: Database) -> None:
+    database.add("artifact", "a", "first")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: database.add("artifact", "a", str(i), again=True), range(40)))
+    assert sorted(row.revision for row in database.all()) == list(range(41))
+
+
+def test_processes_that_insert_the_same_rows_end_with_one_of_each(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'results.db'}"
+    code = (
+        "import sys; from edgebench.store.database import Database\n"
+        "database = Database(sys.argv[1])\n"
+        "print(sum(database.add('block', str(i), '{}') for i in range(200)))"
+    )
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    inserted = [int(child.communicate(timeout=60)[0]) for child in children]
+    assert sum(inserted) == 200
+    assert len(Database(url).all()) == 200

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from edgebench.errors import StoreError
+from edgebench.records.artifact import Artifact, Calibration, Operators, Runnable
+from edgebench.records.measurement import Block
+from edgebench.store import Store, default_home
+from edgebench.store.blobs import GRACE_S
+from edgebench.store.store import blobs_of
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "home")
+
+
+def artifact(store: Store, content: bytes = b"model", variant: str = "net.tflite-int8") -> Artifact:
+    blob = store.blobs.put_bytes(content)
+    return Artifact(
+        variant=variant,
+        model="net",
+        format="tflite",
+        recipe="int8",
+        blob=blob,
+        file_name=f"{variant}.tflite",
+        size_bytes=len(content),
+        runnable=(Runnable(runtime="litert", blob=blob, file_name=f"{variant}.tflite"),),
+        outputs={"expression": 0},
+        operators=Operators(total=1, int8=1, float=0, compute=1, compute_int8=1, by_type={"CONV_2D": 1}),
+        parity=0.0,
+        source_sha256="s",
+        contract_sha256="c",
+        calibration=Calibration(
+            dataset="faces",
+            samples_id="i",
+            contents=store.blobs.put_bytes(b"[]"),
+            samples=1,
+            per_class={},
+            seed=0,
+        ),
+        tools={},
+        duration_s=1.0,
+    )
+
+
+def test_a_record_comes_back_as_it_was(store: Store) -> None:
+    record = artifact(store)
+    assert store.save("key", record)
+    assert store.find(Artifact, "key") == record
+    assert store.latest(Artifact) == [record]
+
+
+def test_the_same_key_is_kept_once_unless_asked(store: Store) -> None:
+    store.save("key", artifact(store, b"one"))
+    assert not store.save("key", artifact(store, b"two"))
+    assert store.save("key", artifact(store, b"two"), again=True)
+    assert [record.size_bytes for record in store.latest(Artifact)] == [3]
+
+
+def test_every_blob_of_a_record_must_be_kept_first(store: Store) -> None:
+    record = artifact(store).model_copy(update={"blob": "0" * 64})
+    with pytest.raises(StoreError, match="not kept"):
+        store.save("key", record)
+
+
+def test_an_artifact_names_its_files_and_its_calibration(store: Store) -> None:
+    record = artifact(store)
+    assert record.calibration is not None
+    assert blobs_of(record) == {record.blob, record.calibration.contents}
+
+
+def test_a_record_whose_blob_was_lost_is_made_again(store: Store) -> None:
+    record = artifact(store)
+    store.save("key", record)
+    store.blobs.remove(record.blob)
+    assert store.find(Artifact, "key") is None
+    assert store.latest(Artifact) == []
+    assert any("is missing" in problem for problem in store.verify())
+    store.save("key", artifact(store), again=True)
+    assert store.find(Artifact, "key") is not None
+    assert store.verify() == []
+
+
+def test_damage_is_found_and_discarded(store: Store) -> None:
+    record = artifact(store)
+    store.save("key", record)
+    store.blobs.path(record.blob).write_bytes(b"modal")
+    assert store.verify() == [f"blob {record.blob}: content does not match its name"]
+    assert store.discard_damaged() == [record.blob]
+    assert store.find(Artifact, "key") is None
+
+
+def test_a_record_of_another_edgebench_is_named(store: Store) -> None:
+    store.database.add("block", "job/r0", '{"job": "job"}')
+    with pytest.raises(StoreError, match="job/r0"):
+        store.find(Block, "job/r0")
+    assert len(store.verify()) == 1
+
+
+def test_gc_removes_what_no_record_names_once_it_is_old(store: Store) -> None:
+    record = artifact(store)
+    store.save("key", record)
+    stray = store.blobs.put_bytes(b"stray")
+    left = store.blobs.incoming / "left"
+    left.mkdir()
+    (left / "part").write_bytes(b"half")
+    assert store.gc() == (0, 0)
+    long_ago = time.time() - GRACE_S - 1
+    for path in (store.blobs.path(stray), store.blobs.path(record.blob), left):
+        os.utime(path, (long_ago, long_ago))
+    assert store.gc() == (2, len(b"stray") + len(b"half"))
+    assert store.find(Artifact, "key") == record
+
+
+def test_the_home_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EDGEBENCH_HOME", str(tmp_path / "elsewhere"))
+    assert default_home() == tmp_path / "elsewhere"
+    monkeypatch.delenv("EDGEBENCH_HOME")
+    monkeypatch.chdir(tmp_path)
+    assert default_home() == tmp_path / ".edgebench"
+
+
+def test_the_database_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EDGEBENCH_DATABASE", f"sqlite:///{tmp_path / 'team.db'}")
+    store = Store(tmp_path / "home")
+    store.save("key", artifact(store))
+    assert (tmp_path / "team.db").exists()
+    assert not (tmp_path / "home" / "results.db").exists()
