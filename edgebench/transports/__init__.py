@@ -1,6 +1,6 @@
 """The way to a machine: files go there and come back, and commands run there.
 
-A new transport is one file with these three verbs and one row in `TRANSPORTS`.
+A new transport is one file with these four verbs and one row in `TRANSPORTS`.
 """
 
 from __future__ import annotations
@@ -54,6 +54,10 @@ class Transport(Protocol):
 
         Its standard input stays open until it ends: a command that reads on sees the end only when we are gone.
         """
+        ...
+
+    def stop(self) -> None:
+        """Ends whatever runs there for us; may be called from another thread than `run`."""
         ...
 
 

@@ -25,6 +25,7 @@ class LocalTransport:
         self.name = name
         self.python = sys.executable
         self.folder = str(folder)
+        self.running: set[subprocess.Popen[str]] = set()
         with self._as_device_errors():
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -53,6 +54,7 @@ class LocalTransport:
         overdue = threading.Event()
         with tempfile.TemporaryFile() as errors:
             process = self._start(argv, errors.fileno())
+            self.running.add(process)
             alarm = threading.Timer(timeout_s or threading.TIMEOUT_MAX, _end_overdue, (process, overdue))
             alarm.daemon = True
             alarm.start()
@@ -61,12 +63,18 @@ class LocalTransport:
                 returncode = process.wait()
             finally:  # Ctrl-C and a failing on_line must not leave the far side working
                 alarm.cancel()
+                self.running.discard(process)
                 _end(process)
             errors.seek(0)
             stderr = errors.read().decode(errors="replace")
         if overdue.is_set():
             raise DeviceError(f"no answer within {timeout_s:g} s", subject=self.name, fix="see what else runs there")
         return Finished(returncode, stdout, stderr)
+
+    def stop(self) -> None:
+        for process in tuple(self.running):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def _start(self, argv: Sequence[str], stderr: int) -> subprocess.Popen[str]:
         with self._as_device_errors():

@@ -169,3 +169,19 @@ def test_a_failing_listener_leaves_nothing_running(here):
 def test_the_agent_sees_nobodys_thread_counts():
     seen = agent_environment({"OMP_NUM_THREADS": "7", "TF_ENABLE_ONEDNN_OPTS": "1", "HOME": "/h"})
     assert seen == {"HOME": "/h", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def test_stop_ends_what_runs_from_another_thread(tmp_path: Path) -> None:
+    import threading
+    import time
+
+    transport = LocalTransport("local", tmp_path)
+    found: list[int] = []
+    sleeper = [transport.python, "-c", "import time; time.sleep(60)"]
+    thread = threading.Thread(target=lambda: found.append(transport.run(sleeper).returncode))
+    thread.start()
+    while not transport.running:
+        time.sleep(0.01)
+    transport.stop()
+    thread.join(timeout=10)
+    assert found == [-9]

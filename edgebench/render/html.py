@@ -1,0 +1,183 @@
+"""The report as one page that needs nothing else: no network, no file beside it, no server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import edgebench.units as units
+from edgebench.records.artifact import Calibration
+from edgebench.records.results import Results, VariantResult
+from edgebench.render import blocks, charts, encodings, names, palette, scatter, tables, text
+from edgebench.render.conclusions import conclusions
+from edgebench.render.criterion import criterion_of
+
+if TYPE_CHECKING:
+    import jinja2
+
+STILL_WIDTH_PX = 860
+SHADES = 10
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart of the page: its name, what it shows, its specification, and a picture for readers without scripts."""
+
+    name: str
+    caption: str
+    specification: dict[str, Any]
+    picture: str
+
+
+def render(results: Results) -> bytes:
+    environment = _environment()
+    figures = _figures(results)
+    style = _style(environment)
+    specifications = {f.name: f.specification for found in figures.values() for f in found}
+    scripts = [_bundle(), _source(environment, "report.js")]
+    page = environment.get_template("report.html.j2").render(
+        results=results,
+        names=names,
+        tables=tables,
+        columns=tables.columns(results),
+        conclusions=conclusions(results),
+        criterion=criterion_of(results),
+        figures=figures,
+        specifications=_json(specifications),
+        style=style,
+        scripts=scripts,
+        policy=_policy(style, scripts),
+        legend=_legend(results),
+        calibrations=_calibrations(results),
+    )
+    return page.encode()
+
+
+def _figures(results: Results) -> dict[str, list[Figure]]:
+    """The page's figures by section; each empty where there is nothing to draw."""
+    several, criterion = len(names.thread_counts(results)) > 1, criterion_of(results).title
+
+    def drawn(draw: Callable[..., dict[int, Any]], name: str, caption: str) -> list[Figure]:
+        live, still = (draw(results, palette.PAGE, width=width) for width in (encodings.LIVE, STILL_WIDTH_PX))
+        at = {n: f", {names.threads_text(n)}" if several else "" for n in live}
+        return [_figure(f"{name}-{n}", caption + at[n], live[n], still[n]) for n in live]
+
+    def size(results: Results, colors: palette.Palette, *, width: int | str) -> dict[int, Any]:
+        chart = charts.size_chart(results, colors, width=width)
+        return {0: chart} if chart else {}
+
+    return {
+        "latency": drawn(charts.latency_charts, "latency", f"{criterion} over latency"),
+        "size": drawn(size, "size", f"{criterion} over size, every format"),
+        "blocks": drawn(blocks.block_charts, "blocks", "blocks"),
+    }
+
+
+def _figure(name: str, caption: str, live: Any, still: Any) -> Figure:
+    import vl_convert
+
+    picture = vl_convert.vegalite_to_svg(encodings.specification(still, palette.PAGE))
+    specification = encodings.specification(live, palette.PAGE) | {"description": caption}
+    return Figure(name, caption, specification, str(picture))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edgebench.render"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"bytes": units.bytes_text, "ms": units.ms_text, "percent": units.percent_text}
+    environment.filters |= {"score": units.score_text, "fps": units.fps_text}
+    environment.filters |= {
+        "estimate": text.estimate_text,
+        "metric": text.metric_title,
+        "shade": _shade,
+        "plain": _plain,
+    }
+    environment.globals |= {"units": units, "not_measured": units.NOT_MEASURED}
+    return environment
+
+
+def _source(environment: jinja2.Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _style(environment: jinja2.Environment) -> str:
+    """The colours of both schemes, then everything that uses them."""
+    light, dark = palette.LIGHT.css(), palette.DARK.css()
+    schemes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return f"{schemes}\n{_source(environment, 'style.css')}"
+
+
+@cache
+def _bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one script that loads nothing."""
+    import vl_convert
+
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+def _policy(style: str, scripts: list[str]) -> str:
+    """Only these very scripts and this very style may run; nothing may be fetched from anywhere."""
+    allowed = " ".join(_digest(script) for script in scripts)
+    return f"default-src 'none'; script-src {allowed}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+
+
+def _digest(source: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
+
+
+def _shade(count: int, row: tuple[int, ...]) -> int:
+    """A cell's share of its row, in tenths."""
+    return round(SHADES * count / (sum(row) or 1))
+
+
+def _plain(value: float | int | str) -> str:
+    """A number with its thousands apart; text as it is, so that marked-up text stays escaped once."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
+
+
+def _legend(results: Results) -> dict[str, Any]:
+    variants = [v for v in results.variants if not names.is_source(v)]
+    series = list(palette.colors([v.format for v in variants], palette.PAGE))
+    sized = sorted({v.size_bytes for v in variants if v.size_bytes is not None})
+    size_of = scatter.area(results)
+    return {
+        "formats": {name: palette.PAGE.series.index(c) for name, c in palette.colors(series, palette.PAGE).items()},
+        "recipes": palette.shapes([v.recipe for v in variants]),
+        "sizes": [
+            (units.bytes_text(b), round((size_of(b) / 3.14159) ** 0.5, 2)) for b in sized[:: max(1, len(sized) - 1)]
+        ],
+        "shape": palette.SHAPES[0],
+    }
+
+
+def _calibrations(results: Results) -> list[tuple[Calibration, list[VariantResult]]]:
+    """Each calibration set once, with the variants whose ranges it decided."""
+    found: list[tuple[Calibration, list[VariantResult]]] = []
+    for variant in results.variants:
+        if variant.calibration is None:
+            continue
+        users = next((users for calibration, users in found if calibration == variant.calibration), None)
+        if users is None:
+            found.append((variant.calibration, [variant]))
+        else:
+            users.append(variant)
+    return found
