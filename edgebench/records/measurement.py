@@ -68,4 +68,6 @@ class MeasurementJob(Frozen):
     device: DeviceInfo
     settings: dict[str, Any]
     variants: tuple[str, ...]
+    datasets: dict[str, str]
+    """Model -> id of the data set whose first images the blocks cycled through."""
     started_at: str

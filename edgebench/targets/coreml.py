@@ -1,0 +1,120 @@
+"""Core ML: converted once by coremltools to an ML program, halved and quantized as a MIL program.
+
+macOS runs the package itself. Everywhere else its accuracy is that of the reference translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from edgebench.records.artifact import Operators
+from edgebench.targets import RunnableFile, onnx_graph
+from edgebench.targets.border import converting, reading, versions
+from edgebench.targets.coreml_activations import activation_ranges, quantize_program
+from edgebench.targets.coreml_package import load_program, main_function, program_of, restart_names, save_package
+from edgebench.targets.coreml_reference import float_tensors, translate, translate_program
+from edgebench.targets.keras_graph import frozen_function
+from edgebench.targets.precision import check_precision, check_recipe, count
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from edgebench.sources import Source
+
+COMPUTE = frozenset({"conv", "conv_transpose", "linear", "matmul"})
+ACTIVATIONS = frozenset({"relu", "relu6", "leaky_relu", "sigmoid", "tanh"})
+"""What Core ML fuses into the operator before it, on its way to quantize."""
+
+INEXACT_PASS = "common::fuse_elementwise_to_batchnorm"
+"""Makes of a scale and a shift a batch_norm with epsilon 1e-5, so every such layer is off by 5e-6 of its value.
+
+Without it they are folded into the convolution before them all the same, and exactly.
+"""
+
+
+class Coreml:
+    suffix: ClassVar[str] = ".mlpackage"
+    recipes: ClassVar[tuple[str, ...]] = ("fp16", "int8")
+
+    def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+        with converting(out), TemporaryDirectory(prefix="edgebench-") as folder:
+            function = frozen_function(source, contract_shape)
+            save_package(to_package([function], Path(folder), source="tensorflow", precision="FLOAT32"), out)
+
+    def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
+        """Made from the saved float32 package: float16 first, and int8 (weights and activations) from that."""
+        check_recipe(recipe, self.recipes, format_name="coreml")
+        with reading(float_file):
+            program = load_program(float_file)
+        with converting(out), TemporaryDirectory(prefix="edgebench-") as folder:
+            package = to_package(program, Path(folder))
+            if recipe == "int8":
+                program = program_of(package.get_spec(), package.weights_dir)
+                quantize_program(program, activation_ranges(program, calibration))
+                package = to_package(program, Path(folder))
+            save_package(package, out)
+            check_precision(recipe, self.inspect(out), subject=out.name)
+
+    def inspect(self, file: Path) -> Operators:
+        with reading(file):
+            return count(operators(load_program(file)), COMPUTE)
+
+    def runnable(self, file: Path, folder: Path) -> tuple[RunnableFile, ...]:
+        """The package for macOS, then its reference translation for onnxruntime, written into `folder`."""
+        reference = folder / f"{file.stem}.reference.onnx"
+        with reading(file):
+            onnx_graph.write(translate(file), reference)
+        return (RunnableFile("coreml", file), RunnableFile("onnxruntime", reference, reference=True))
+
+    def tools(self) -> dict[str, str]:
+        return versions("tensorflow", "keras", "coremltools", "onnx")
+
+    def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
+        with reading(file):
+            program = load_program(file)
+            return onnx_graph.first_nonfinite(translate_program(program), sample, float_tensors(program))
+
+
+def to_package(model: Any, folder: Path, *, source: str = "milinternal", precision: str = "FLOAT16") -> Any:
+    """A converted `MLModel`, kept in `folder`, for iOS 17 and later: the first to hold quantized activations."""
+    import coremltools
+
+    passes = coremltools.PassPipeline.DEFAULT
+    passes.remove_passes({INEXACT_PASS})
+    restart_names()
+    return coremltools.convert(
+        model,
+        source=source,
+        convert_to="mlprogram",
+        compute_precision=coremltools.precision[precision],
+        minimum_deployment_target=coremltools.target.iOS17,
+        pass_pipeline=passes,
+        skip_model_load=True,
+        package_dir=str(folder / f"{len(list(folder.iterdir()))}.mlpackage"),
+    )
+
+
+def operators(program: Any) -> Iterator[tuple[str, bool]]:
+    """(operator type, computes in int8) of every operator but constants."""
+    for op in main_function(program).operations:
+        if op.op_type != "const" and not op.op_type.startswith("constexpr_"):
+            yield op.op_type, comes_from_int8(op) and all(goes_to_int8(var) for var in op.outputs)
+
+
+def comes_from_int8(op: Any) -> bool:
+    if op.op_type in ACTIVATIONS and op.inputs["x"].op is not None and op.inputs["x"].op.op_type != "dequantize":
+        return op.inputs["x"].op.op_type in COMPUTE | {"add"} and comes_from_int8(op.inputs["x"].op)
+    operands = [op.inputs[name] for name in ("x", "y", "weight") if op.inputs.get(name) is not None]
+    operands += op.inputs.get("values") or []
+    makers = [var.op.op_type if var.op is not None else "input" for var in operands]
+    return "dequantize" in makers and set(makers) <= {"dequantize", "constexpr_affine_dequantize"}
+
+
+def goes_to_int8(var: Any) -> bool:
+    readers = list(var.child_ops)
+    if len(readers) == 1 and readers[0].op_type in ACTIVATIONS:
+        return goes_to_int8(readers[0].outputs[0])
+    return any(reader.op_type == "quantize" for reader in readers)

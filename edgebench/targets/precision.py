@@ -1,0 +1,62 @@
+"""What a recipe promised against what the operators of an artifact do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edgebench.errors import ConversionError, UnknownName
+from edgebench.records.artifact import Operators
+from edgebench.records.caveat import Caveat
+
+CONVERSIONS = frozenset({"quantize", "dequantize", "quantizelinear", "dequantizelinear", "cast"})
+"""Operators that only carry values from one precision to another, in the spelling of any format."""
+
+
+def count(operators: Iterable[tuple[str, bool]], compute: frozenset[str]) -> Operators:
+    """Counts (operator type, computes in int8) pairs. `compute` names convolutions and matrix products.
+
+    `total` and `by_type` count everything; `int8` and `float` leave out `CONVERSIONS`.
+    """
+    rows = list(operators)
+    by_type: dict[str, int] = {}
+    for kind, _ in rows:
+        by_type[kind] = by_type.get(kind, 0) + 1
+    working = [(kind, is_int8) for kind, is_int8 in rows if kind.lower() not in CONVERSIONS]
+    return Operators(
+        total=len(rows),
+        int8=sum(is_int8 for _, is_int8 in working),
+        float=sum(not is_int8 for _, is_int8 in working),
+        compute=sum(kind in compute for kind, _ in working),
+        compute_int8=sum(kind in compute and is_int8 for kind, is_int8 in working),
+        by_type=dict(sorted(by_type.items())),
+    )
+
+
+def check_recipe(recipe: str, supported: tuple[str, ...], *, format_name: str) -> None:
+    if recipe not in supported:
+        raise UnknownName.among(recipe, supported, kind=f"recipe for {format_name}")
+
+
+def check_precision(recipe: str, operators: Operators, *, subject: str) -> None:
+    """Raises ConversionError where an artifact called int8 multiplies nothing in int8."""
+    if recipe == "int8" and operators.compute_int8 == 0:
+        raise ConversionError(
+            f"called int8, but none of its {operators.compute} convolutions and matrix products is int8",
+            subject=subject,
+            fix="use the fp16 recipe for this model, or another format",
+        )
+
+
+def precision_caveats(format_name: str, recipe: str, operators: Operators) -> tuple[Caveat, ...]:
+    """What a reader must know about an artifact's real precision."""
+    caveats = []
+    if recipe == "int8" and operators.float:
+        text = f"{operators.float} of {operators.int8 + operators.float} operators compute in float"
+        caveats.append(Caveat(kind="float-operators", text=text))
+    if recipe == "fp16" and format_name == "onnx":
+        text = "onnxruntime computes float16 on most processors by casting to float32: smaller, not faster"
+        caveats.append(Caveat(kind="fp16-casts", text=text))
+    if recipe == "fp16" and format_name == "tflite":
+        text = "weights are float16, arithmetic stays float32 on processors: smaller, not faster"
+        caveats.append(Caveat(kind="fp16-weights", text=text))
+    return tuple(caveats)

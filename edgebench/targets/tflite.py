@@ -1,0 +1,126 @@
+"""TensorFlow Lite: converted once by TensorFlow, quantized by ai-edge-quantizer, run by LiteRT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from edgebench.records.artifact import Operators
+from edgebench.targets import RunnableFile
+from edgebench.targets.border import converting, reading, versions
+from edgebench.targets.keras_graph import frozen_function
+from edgebench.targets.precision import check_precision, check_recipe, count
+from edgebench.targets.ranges import Range, ranges_over
+from edgebench.targets.tflite_graph import TfliteGraph, TfliteOperator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from edgebench.sources import Source
+
+COMPUTE = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"})
+WEIGHT_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+"""Which axis of its weights counts output channels: the layouts of TensorFlow Lite's kernels."""
+BIAS_LIMIT = 2**30
+"""Half of int32, as TensorFlow's own converter keeps it: room for the accumulated products."""
+
+
+class Tflite:
+    suffix: ClassVar[str] = ".tflite"
+    recipes: ClassVar[tuple[str, ...]] = ("fp16", "int8")
+
+    def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+        with converting(out):
+            import tensorflow as tf
+
+            function = frozen_function(source, contract_shape)
+            out.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+
+    def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
+        """int8 is static, with per-channel weights, and int8 at input and output."""
+        check_recipe(recipe, self.recipes, format_name="tflite")
+        with reading(float_file):
+            graph = TfliteGraph(float_file)
+        with converting(out):
+            quantized = half(float_file) if recipe == "fp16" else full_integer(float_file, graph, calibration)
+            out.write_bytes(quantized)
+            check_precision(recipe, self.inspect(out), subject=out.name)
+
+    def inspect(self, file: Path) -> Operators:
+        with reading(file):
+            graph = TfliteGraph(file)
+            return count([(op.kind, graph.is_int8(op)) for op in graph.operators], COMPUTE)
+
+    def runnable(self, file: Path, folder: Path) -> tuple[RunnableFile, ...]:
+        return (RunnableFile("litert", file),)
+
+    def tools(self) -> dict[str, str]:
+        return versions("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert")
+
+    def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
+        import numpy as np
+
+        with reading(file):
+            results = TfliteGraph(file).run(sample)
+            return next((name for name, values in results if not np.isfinite(values).all()), None)
+
+
+def half(float_file: Path) -> bytes:
+    """float16 weights, dequantized once when the file is loaded."""
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.quantizer import Quantizer
+    from ai_edge_quantizer.recipe import AlgorithmName
+
+    weights = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+    quantizer = Quantizer(str(float_file))
+    quantizer.update_quantization_recipe(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        algorithm_key=AlgorithmName.FLOAT_CASTING,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=weights,
+            compute_precision=qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        ),
+    )
+    return bytes(quantizer.quantize().quantized_model)
+
+
+def full_integer(float_file: Path, graph: TfliteGraph, calibration: Sequence[np.ndarray] | None) -> bytes:
+    """int8 by our own ranges: ai-edge-quantizer's calibration is a moving average, which forgets early samples."""
+    import numpy as np
+    from ai_edge_quantizer import recipe
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    found = ranges_over(calibration, graph.run)
+    statistics: dict[str, Any] = {
+        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        for name, (low, high) in found.items()
+    }
+    for operator in graph.operators:
+        statistics.update(weight_ranges(graph, operator, found))
+    return bytes(Quantizer(str(float_file), recipe.static_wi8_ai8()).quantize(statistics).quantized_model)
+
+
+def weight_ranges(graph: TfliteGraph, operator: TfliteOperator, activations: dict[str, Range]) -> dict[str, Any]:
+    """Ranges per output channel, widened where a (nearly) dead channel would overflow its bias.
+
+    A bias is stored as int32 in steps of input scale times weight scale. Batch normalization folded into a
+    dead filter leaves weights near zero beside a real bias: with their own tiny scale, the bias wraps around.
+    """
+    import numpy as np
+
+    if operator.kind not in WEIGHT_AXIS or len(operator.inputs) < 3:
+        return {}
+    data, weight, bias = operator.inputs[:3]
+    if not (graph.is_constant(weight) and graph.is_constant(bias)) or graph.name(data) not in activations:
+        return {}
+    low, high = activations[graph.name(data)]
+    input_scale = max((max(high, 0.0) - min(low, 0.0)) / 255, float(np.finfo(np.float32).tiny))
+    values, axis = graph.constant(weight), WEIGHT_AXIS[operator.kind]
+    others = tuple(i for i in range(values.ndim) if i != axis)
+    largest = np.abs(values).max(axis=others, keepdims=True)
+    needed = np.abs(graph.constant(bias)) * 127 / (input_scale * BIAS_LIMIT)
+    limit = np.maximum(largest, needed.reshape(largest.shape)).astype(np.float32)
+    return {graph.name(weight): {"min": -limit, "max": limit}}

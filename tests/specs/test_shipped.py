@@ -1,0 +1,38 @@
+"""What ships: specs that are good, that editors can check, beside schemas that are up to date."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgebench.specs.catalog import validate_devices, validate_models
+from edgebench.specs.schema import json_schemas
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_shipped_spec_is_good() -> None:
+    assert validate_models() == ()
+    assert validate_devices() == ()
+
+
+@pytest.mark.parametrize("name", ["model_spec", "device_spec"])
+def test_committed_schemas_are_those_that_edgebench_writes(name: str) -> None:
+    committed = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
+    assert committed == json_schemas()[name], "run `edgebench schema` and commit"
+
+
+@pytest.mark.parametrize("room", ["model_specs", "devices"])
+def test_every_shipped_file_names_its_schema(room: str) -> None:
+    for file in (ROOT / room).glob("*.yaml"):
+        first = file.read_text().splitlines()[0]
+        assert first.startswith("# yaml-language-server: $schema=../schemas/"), file
+        assert (file.parent / first.partition("=")[2]).is_file()
+
+
+def test_trained_weights_stay_small() -> None:
+    weights = list((ROOT / "model_specs" / "weights").iterdir())
+    assert weights
+    assert sum(file.stat().st_size for file in weights) <= 6_000_000

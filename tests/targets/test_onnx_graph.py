@@ -1,0 +1,105 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgebench.targets.onnx_graph import Probe, canonical_names, first_nonfinite, operators, read, write
+
+
+def model_of(nodes, constants=None, *, outputs=("y",)):
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]) for name in ("x", *outputs)]
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()]
+    graph = helper.make_graph([helper.make_node(*node) for node in nodes], "g", values[:1], values[1:], tensors)
+    for index, node in enumerate(graph.node):
+        node.name = f"{node.op_type}__{40 + index}"
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+KERNEL = np.ones((1, 1, 1, 1), np.float32)
+SCALE, ZERO = np.float32(0.1), np.int8(0)
+CONSTANTS = {"w": KERNEL, "qw": KERNEL.astype(np.int8), "s": SCALE, "z": ZERO}
+TO_INT8 = [("QuantizeLinear", ["x", "s", "z"], ["qx"]), ("DequantizeLinear", ["qx", "s", "z"], ["dx"])]
+WEIGHT = ("DequantizeLinear", ["qw", "s", "z"], ["dw"])
+END = [("QuantizeLinear", ["c", "s", "z"], ["qc"]), ("DequantizeLinear", ["qc", "s", "z"], ["y"])]
+
+
+def conv_is_int8(nodes):
+    return dict(operators(model_of(nodes, CONSTANTS)))["Conv"]
+
+
+def test_a_convolution_between_quantized_tensors_is_int8():
+    assert conv_is_int8([*TO_INT8, WEIGHT, ("Conv", ["dx", "dw"], ["c"]), *END])
+
+
+def test_an_activation_on_the_way_to_quantization_does_not_matter():
+    nodes = [*TO_INT8, WEIGHT, ("Conv", ["dx", "dw"], ["r"]), ("Relu", ["r"], ["c"]), *END]
+    assert dict(operators(model_of(nodes, CONSTANTS)))["Relu"]
+    assert conv_is_int8(nodes)
+
+
+def test_int8_weights_alone_are_not_int8():
+    assert not conv_is_int8([WEIGHT, ("Conv", ["x", "dw"], ["y"])])
+
+
+def test_float_weights_under_int8_activations_are_not_int8():
+    assert not conv_is_int8([*TO_INT8, ("Conv", ["dx", "w"], ["c"]), *END])
+
+
+def test_an_output_left_in_float_is_not_int8():
+    assert not conv_is_int8([*TO_INT8, WEIGHT, ("Conv", ["dx", "dw"], ["y"])])
+
+
+def test_a_float_network_has_no_int8_operator():
+    nodes = [("Conv", ["x", "w"], ["c"]), ("Relu", ["c"], ["y"])]
+    assert list(operators(model_of(nodes, CONSTANTS))) == [("Conv", False), ("Relu", False)]
+
+
+def test_canonical_names_do_not_show_the_session():
+    def made(counter):
+        nodes = [("Add", ["x", f"c__{counter}"], [f"a__{counter}:0"]), ("Relu", [f"a__{counter}:0"], ["y"])]
+        model = model_of(nodes, {f"c__{counter}": np.float32(1)})
+        for node in model.graph.node:
+            node.name = f"layer/{node.op_type}__{counter}"
+        canonical_names(model)
+        return model.SerializeToString(deterministic=True)
+
+    assert made(17) == made(4711)
+    assert b"4711" not in made(4711)
+
+
+def test_canonical_names_keep_inputs_outputs_and_meaning():
+    model = model_of([("Add", ["x", "c"], ["a"]), ("Mul", ["a", "c"], ["y"])], {"c": np.float32(3)})
+    canonical_names(model)
+    assert ([v.name for v in model.graph.input], [v.name for v in model.graph.output]) == (["x"], ["y"])
+    assert dict(Probe(model, ["y"]).run(np.array([2], np.float32)))["y"] == 15
+
+
+def test_writing_leaves_no_trace_of_the_producer(tmp_path):
+    written = []
+    for name in ("one", "two"):
+        model = model_of([("Relu", ["x"], ["y"])])
+        model.producer_name = model.doc_string = model.graph.name = model.graph.node[0].doc_string = name
+        model.metadata_props.add(key=name, value=name)
+        write(model, tmp_path / name)
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1]
+    assert read(tmp_path / "one").producer_name == "edgebench"
+
+
+def test_a_probe_answers_the_input_then_every_result():
+    model = model_of([("Add", ["x", "x"], ["a"]), ("Relu", ["a"], ["y"])])
+    answers = [(name, values.tolist()) for name, values in Probe(model).run(np.array([-1, 2], np.float32))]
+    assert answers == [("x", [-1, 2]), ("a", [-2, 4]), ("y", [0, 4])]
+
+
+def test_the_first_nonfinite_tensor_is_named():
+    model = model_of([("Relu", ["x"], ["r"]), ("Div", ["r", "r"], ["d"]), ("Exp", ["d"], ["y"])])
+    assert first_nonfinite(model, np.array([1.0], np.float32)) is None
+    assert first_nonfinite(model, np.array([0.0], np.float32)) == "d"
+    assert first_nonfinite(model, np.array([np.inf], np.float32)) == "x"
+
+
+def test_reading_refuses_what_parses_but_is_no_model(tmp_path):
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    with pytest.raises(onnx.checker.ValidationError):
+        read(tmp_path / "empty.onnx")
