@@ -7,6 +7,7 @@ revision is the answer. Two runs that insert the same row at once end with one r
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,8 +27,8 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DatabaseError, IntegrityError, SQLAlchemyError
 
 from edgebench.errors import NewerStore, StoreError
 
@@ -51,6 +52,10 @@ _records = Table(
 )
 
 
+_schema_of_store = select(_meta.c.value).where(_meta.c.name == "schema")
+_ATTEMPTS = 10
+
+
 class Row(NamedTuple):
     kind: str
     key: str
@@ -67,8 +72,8 @@ class Database:
         self.url = url
         with self._as_store_errors():
             self.engine = _engine(url)
-            with self.engine.begin() as connection:
-                _check_schema(connection, url)
+            _make_tables(self.engine)
+            _check_schema(self.engine, url)
 
     def add(self, kind: str, key: str, body: str, *, blobs: Iterable[str] = (), again: bool = False) -> bool:
         """Inserts a row; True when it is new.
@@ -141,12 +146,26 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _check_schema(connection: Connection, url: str) -> None:
-    _tables.create_all(connection)
-    found = connection.scalar(select(_meta.c.value).where(_meta.c.name == "schema"))
-    if found is None:
-        connection.execute(insert(_meta).values(name="schema", value=str(SCHEMA)))
-    elif int(found) > SCHEMA:
+def _make_tables(engine: Engine) -> None:
+    """Makes what is missing; several runs may be at it at once."""
+    schema = insert(_meta).values(name="schema", value=str(SCHEMA))
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            with engine.begin() as connection:
+                _tables.create_all(connection)
+                if connection.scalar(_schema_of_store) is None:
+                    connection.execute(schema)
+            return
+        except DatabaseError:
+            if not attempts_left:
+                raise
+            time.sleep(0.05)  # another run makes the same tables just now
+
+
+def _check_schema(engine: Engine, url: str) -> None:
+    with engine.connect() as connection:
+        found = connection.scalar(_schema_of_store)
+    if int(found or 0) > SCHEMA:
         raise NewerStore(
             f"written with store schema {found}, this edgebench reads up to {SCHEMA}",
             subject=url,

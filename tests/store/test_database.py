@@ -77,7 +77,7 @@ def test_processes_that_insert_the_same_rows_end_with_one_of_each(tmp_path: Path
         "print(sum(database.add('block', str(i), '{}') for i in range(200)))"
     )
     children = [
-        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(5)
     ]
     inserted = [int(child.communicate(timeout=60)[0]) for child in children]
     assert sum(inserted) == 200

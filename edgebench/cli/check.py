@@ -1,0 +1,89 @@
+"""`edgebench check` and `edgebench baseline`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from edgebench.cli.options import Data
+from edgebench.cli.session import Session
+
+BASELINE = Path("baseline.json")
+
+ChosenModels = Annotated[
+    list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Only these models [default: the baseline's]")
+]
+
+
+def check(
+    session: Session,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", "-b", metavar="FILE", help=f"[default: {BASELINE}, if it is there]")
+    ] = None,
+    model: ChosenModels = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        Literal["text", "markdown", "junit", "github"], typer.Option(help="Of the findings.")
+    ] = "text",
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write them there.")] = None,
+    allowed_loss: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Of accuracy, against the baseline.")
+    ] = 0.0,
+    growth_bytes: Annotated[int, typer.Option(min=0, metavar="N", help="Allowed against the baseline.")] = 0,
+    growth_share: Annotated[float, typer.Option(min=0, metavar="SHARE", help="Allowed against the baseline.")] = 0.0,
+    latency: Annotated[
+        str | None,
+        typer.Option(metavar="DEVICE", help="Measure changed artifacts there, side by side with the baseline's."),
+    ] = None,
+    latency_ratio: Annotated[float, typer.Option(min=0.01, metavar="RATIO", help="Allowed with --latency.")] = 1.05,
+    data: Data = "synthetic",
+) -> int:
+    """Gate what was measured last. Exit 0 pass, 1 fail, 3 inconclusive, 4 nothing measured."""
+    from edgebench.gate import GateRules
+    from edgebench.pipeline.check import check
+    from edgebench.pipeline.workspace import names
+    from edgebench.registry import resolve
+    from edgebench.render.gate_report import GATE_FORMATS
+    from edgebench.specs.data import DataSettings
+    from edgebench.store.blobs import as_store_errors
+
+    if baseline is None and BASELINE.exists():
+        baseline = BASELINE
+    result = check(
+        session.workspace,
+        names(model) if model else (),
+        baseline=baseline,
+        rules=GateRules(
+            allowed_loss=allowed_loss,
+            growth_bytes=growth_bytes,
+            growth_share=growth_share,
+            latency_ratio=latency_ratio,
+        ),
+        latency_device=latency,
+        data=DataSettings(folder=data),
+    )
+    text: str = resolve(GATE_FORMATS, format, kind="gate format")(result)
+    session.answer({"exit_code": result.exit_code, "result": result})
+    if out:
+        with as_store_errors(out):
+            out.write_text(text)
+    else:
+        session.say(text.rstrip("\n"))
+    return result.exit_code
+
+
+def baseline(
+    session: Session,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Only these models [default: all kept]")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write or update.")] = BASELINE,
+) -> None:
+    """Write what was measured last as the baseline that `check` holds later results against."""
+    from edgebench.pipeline.check import write_baseline_of
+    from edgebench.pipeline.workspace import names
+
+    written = write_baseline_of(session.workspace, names(model) if model else (), out)
+    session.answer({"file": out, "baseline": written})
+    session.say(f"{out}: {len(written.variants)} variants; commit it")

@@ -1,0 +1,26 @@
+"""`edgebench demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgebench.cli.session import Session
+
+
+def demo(
+    session: Session,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the report goes.")] = Path("reports"),
+) -> None:
+    """The whole road on two small trained models, synthetic faces and this machine, ending in a report."""
+    from edgebench.cli.tables import results_table
+    from edgebench.pipeline.demo import demo
+
+    page = demo(session.workspace, out=out)
+    session.answer({"folder": page.folder, "results": page.results})
+    dataset = page.results.dataset
+    session.say(f"{dataset.name if dataset else ''}: {dataset.samples if dataset else 0} images")
+    session.table(*results_table(page.results))
+    session.say(f"open {page.folder / 'index.html'}")

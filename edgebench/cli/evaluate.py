@@ -1,0 +1,66 @@
+"""`edgebench evaluate`."""
+
+from __future__ import annotations
+
+from edgebench.cli.options import (
+    ALL_FORMATS,
+    ALL_RECIPES,
+    AllowMissing,
+    CalibrationCount,
+    Data,
+    Force,
+    Formats,
+    Limit,
+    Models,
+    Only,
+    Recipes,
+    Seed,
+    Tolerance,
+    data_settings,
+)
+from edgebench.cli.session import Session
+
+
+def evaluate(
+    session: Session,
+    model: Models,
+    formats: Formats = ALL_FORMATS,
+    recipes: Recipes = ALL_RECIPES,
+    only: Only = None,
+    data: Data = "synthetic",
+    limit: Limit = None,
+    tolerance: Tolerance = 0.0,
+    allow_missing_classes: AllowMissing = False,
+    calibration: CalibrationCount = 200,
+    seed: Seed = 0,
+    force: Force = False,
+) -> None:
+    """Measure accuracy, and its drift against the source model, image by image."""
+    from edgebench.cli.tables import results_table
+    from edgebench.pipeline.evaluate import evaluate
+    from edgebench.pipeline.quantize import Choice
+    from edgebench.pipeline.results import evaluation_results
+
+    choice = Choice.of(model, formats=formats, recipes=recipes, only=only or ())
+    evaluations = evaluate(
+        session.workspace,
+        choice,
+        data=data_settings(
+            data,
+            calibration=calibration,
+            seed=seed,
+            limit=limit,
+            tolerance=tolerance,
+            allow_missing_classes=allow_missing_classes,
+        ),
+        force=force,
+    )
+    results = evaluation_results(session.workspace, evaluations)
+    session.answer(results)
+    info = evaluations[0].dataset
+    dropped = "; ".join(f"{count} {what} dropped" for what, count in info.dropped.items() if count)
+    session.say(f"{info.name}: {info.samples} images" + (f" ({dropped})" if dropped else ""))
+    session.table(*results_table(results))
+    for result in results.variants:
+        if result.drift and result.drift.verdict != "pass":
+            session.say(f"{result.variant}: {result.drift.verdict}: {result.drift.reason}")

@@ -1,0 +1,137 @@
+"""`edgebench run`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgebench.cli.options import (
+    ALL_FORMATS,
+    ALL_RECIPES,
+    AllowMissing,
+    CalibrationCount,
+    Data,
+    Device,
+    Force,
+    Formats,
+    Limit,
+    Models,
+    Only,
+    Recipes,
+    Seed,
+    Tolerance,
+    data_settings,
+)
+from edgebench.cli.session import Column, Session
+
+
+def run(
+    session: Session,
+    model: Models,
+    device: Device = "local",
+    formats: Formats = ALL_FORMATS,
+    recipes: Recipes = ALL_RECIPES,
+    only: Only = None,
+    data: Data = "synthetic",
+    limit: Limit = None,
+    tolerance: Tolerance = 0.0,
+    allow_missing_classes: AllowMissing = False,
+    threads: Annotated[str | None, typer.Option(metavar="LIST", help="Thread counts, such as 1,2.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Blocks of each variant.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Short blocks, for a first look.")] = False,
+    calibration: CalibrationCount = 200,
+    seed: Seed = 0,
+    force: Force = False,
+) -> None:
+    """Measure latency on a device: interleaved blocks, each a fresh process, every sample kept."""
+    from edgebench.latency import summarize
+    from edgebench.pipeline.measure import measure
+    from edgebench.pipeline.quantize import Choice
+    from edgebench.specs.bench import QUICK, BenchSettings
+    from edgebench.units import bytes_text, ms_text
+
+    settings = (QUICK if quick else BenchSettings()).model_copy(update={"seed": seed})
+    if rounds:
+        settings = settings.model_copy(update={"rounds": rounds})
+    measured = measure(
+        session.workspace,
+        Choice.of(model, formats=formats, recipes=recipes, only=only or ()),
+        device=device,
+        data=data_settings(
+            data,
+            calibration=calibration,
+            seed=seed,
+            limit=limit,
+            tolerance=tolerance,
+            allow_missing_classes=allow_missing_classes,
+        ),
+        settings=settings,
+        threads=_thread_counts(threads) if threads else None,
+        force=force,
+    )
+    latencies = summarize(measured.blocks)
+    session.answer(
+        {
+            "job": measured.job,
+            "not_measured": measured.not_measured,
+            "latencies": [{"variant": name, **latency.model_dump()} for (name, _), latency in latencies.items()],
+        }
+    )
+    info = measured.job.device
+    virtual = " (virtual machine)" if info.virtualized else ""
+    session.say(f"{info.name}: {info.processor}, {info.cores} cores{virtual}, {info.system}")
+    session.table(
+        (
+            Column("variant"),
+            Column("threads", numeric=True),
+            Column("median", numeric=True),
+            Column("95 % interval", numeric=True),
+            Column("p90", numeric=True),
+            Column("p99", numeric=True),
+            Column("fps", numeric=True),
+            Column("to fp32", numeric=True),
+            Column("load", numeric=True),
+            Column("first", numeric=True),
+            Column("peak memory", numeric=True),
+            Column("caveats"),
+        ),
+        [
+            (
+                variant,
+                str(threads),
+                ms_text(latency.median_ms.value),
+                _span(latency.median_ms.low, latency.median_ms.high),
+                ms_text(latency.p90_ms),
+                ms_text(latency.p99_ms),
+                f"{latency.fps:.1f}",
+                f"{latency.ratio_to_fp32.value:.2f}" if latency.ratio_to_fp32 else "",
+                ms_text(latency.load_ms),
+                ms_text(latency.first_ms),
+                bytes_text(latency.peak_rss_bytes),
+                ", ".join(caveat.kind for caveat in latency.caveats),
+            )
+            for (variant, threads), latency in sorted(latencies.items())
+        ],
+    )
+    for variant, why in measured.not_measured.items():
+        session.say(f"{variant}: not measured, {why}")
+    for (variant, _), latency in sorted(latencies.items()):
+        for caveat in latency.caveats:
+            session.detail(f"{variant}: {caveat.text}" + (f" ({caveat.fix})" if caveat.fix else ""))
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.3g} to {high:.3g}"
+
+
+def _thread_counts(text: str) -> tuple[int, ...]:
+    from edgebench.errors import UsageError
+
+    try:
+        counts = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        counts = ()
+    if not counts or min(counts) < 1:
+        raise UsageError("not a list of thread counts", subject=repr(text), fix="write numbers such as 1,2")
+    return counts

@@ -1,0 +1,42 @@
+"""`edgebench store verify|gc`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgebench.cli.session import Session
+from edgebench.cli.verb import verb
+
+app = typer.Typer(help="Look after what is kept.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("verify")
+@verb
+def verify(
+    session: Session,
+    repair: Annotated[bool, typer.Option("--repair", help="Remove damaged files, to be made again.")] = False,
+) -> int:
+    """Read everything and say what is damaged or missing; exit 1 where something is."""
+    store = session.workspace.store
+    problems = store.verify()
+    removed = store.discard_damaged() if repair else []
+    session.answer({"problems": problems, "removed": removed})
+    for problem in problems:
+        session.say(problem)
+    for sha256 in removed:
+        session.say(f"removed blob {sha256}")
+    session.say(f"{len(problems)} problem(s)" if problems else "everything is as it was written")
+    return 1 if problems else 0
+
+
+@app.command("gc")
+@verb
+def gc(session: Session) -> None:
+    """Remove what no record names and what killed runs left, if older than an hour."""
+    from edgebench.units import bytes_text
+
+    files, freed_bytes = session.workspace.store.gc()
+    session.answer({"files": files, "freed_bytes": freed_bytes})
+    session.say(f"{files} file(s) removed, {bytes_text(freed_bytes)} freed")

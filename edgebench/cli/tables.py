@@ -1,0 +1,76 @@
+"""Results as rows of a terminal table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgebench.cli.session import Column
+from edgebench.units import NOT_MEASURED, bytes_text, ms_text, percent_text, points_text
+
+if TYPE_CHECKING:
+    from edgebench.records.results import Estimate, Results, VariantResult
+
+
+def results_table(results: Results) -> tuple[tuple[Column, ...], list[tuple[str, ...]]]:
+    """Columns and rows of what was evaluated; columns nobody measured are left out."""
+    expression = any("accuracy" in (row.scores.metrics if row.scores else ()) for row in results.variants)
+    affect = any("ccc_mean" in (row.scores.metrics if row.scores else ()) for row in results.variants)
+    timed = any(row.latency for row in results.variants)
+    columns: tuple[Column, ...] = (Column("variant"), Column("size", numeric=True))
+    columns += (Column("accuracy", numeric=True), Column("macro F1", numeric=True)) if expression else ()
+    columns += (Column("CCC v / a", numeric=True),) if affect else ()
+    columns += (Column("drift", numeric=True), Column("flips", numeric=True), Column("verdict"))
+    columns += (
+        (Column("median", numeric=True), Column("to fp32", numeric=True), Column("P(front)", numeric=True))
+        if timed
+        else ()
+    )
+    return columns, [_row(row, expression, affect, timed) for row in results.variants]
+
+
+def _row(row: VariantResult, expression: bool, affect: bool, timed: bool) -> tuple[str, ...]:
+    cells = [row.variant, bytes_text(row.size_bytes) if row.size_bytes is not None else ""]
+    metrics = row.scores.metrics if row.scores else {}
+    if expression:
+        cells += [_percent(metrics.get("accuracy")), percent_text(_value(metrics.get("macro_f1")))]
+    if affect:
+        values = (_value(metrics.get(f"ccc_{name}")) for name in ("valence", "arousal"))
+        cells.append(" / ".join("" if value is None else f"{value:.3f}" for value in values))
+    cells += _drift(row)
+    if timed:
+        cells += _latency(row)
+    return tuple(cells)
+
+
+def _drift(row: VariantResult) -> list[str]:
+    if row.drift is None:
+        return ["", "", "reference" if row.scores else NOT_MEASURED]
+    delta = row.drift.deltas.get("accuracy") or row.drift.deltas["ccc_mean"]
+    return [_interval(delta), str(row.drift.flips), row.drift.verdict]
+
+
+def _latency(row: VariantResult) -> list[str]:
+    if not row.latency:
+        return [NOT_MEASURED, "", ""]
+    first = row.latency[0]
+    ratio = f"{first.ratio_to_fp32.value:.2f}" if first.ratio_to_fp32 else ""
+    sure = percent_text(row.front_probability, 0) if row.front_probability is not None else ""
+    return [ms_text(first.median_ms.value), ratio, sure]
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    return estimate.value if estimate else None
+
+
+def _percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return NOT_MEASURED
+    if estimate.low is None or estimate.high is None:
+        return percent_text(estimate.value)
+    return f"{percent_text(estimate.value)} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def _interval(delta: Estimate) -> str:
+    if delta.low is None or delta.high is None:
+        return points_text(delta.value)
+    return f"{points_text(delta.value)} [{100 * delta.low:+.2f}, {100 * delta.high:+.2f}]"

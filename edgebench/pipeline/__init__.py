@@ -1,0 +1,1 @@
+"""The steward: plans, calls the rooms, keeps what they return. One file a verb."""

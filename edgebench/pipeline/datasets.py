@@ -1,0 +1,147 @@
+"""Which images a verb uses: the embedded synthetic faces, or a folder of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from edgebench.data import (
+    LABELS,
+    Index,
+    Samples,
+    calibration_samples,
+    find_splits,
+    load_samples,
+    missing_classes,
+    open_index,
+    split_disjoint,
+)
+from edgebench.errors import DataError, UnknownName
+from edgebench.pipeline.workers import Report, Task, run_tasks
+from edgebench.pipeline.workspace import Workspace
+from edgebench.specs.data import SYNTHETIC, DataSettings
+from edgebench.specs.model import ModelSpec
+
+EMBEDDED: dict[str, Any] = {"layout": "2021", "training": 800, "validation": 1000, "seed": 1}
+"""The embedded default. A larger set with the same seed begins with these images."""
+
+
+def data_folder(workspace: Workspace, data: str) -> Path:
+    """The folder behind `--data`: the embedded faces, drawn on first use, or a path."""
+    if data == SYNTHETIC:
+        folder = workspace.store.folder("data") / "synthetic-{layout}-{training}-{validation}-{seed}".format(**EMBEDDED)
+        if not folder.is_dir():  # it appears whole or not at all
+            draw_faces(workspace, folder, **EMBEDDED)
+        return folder
+    if not Path(data).is_dir():
+        raise DataError(
+            "no such folder", subject=data, fix=f"give a folder in one of AffectNet's layouts, or {SYNTHETIC!r}"
+        )
+    return Path(data)
+
+
+def draw_faces(workspace: Workspace, folder: Path, **size: Any) -> None:
+    """Writes a synthetic data set, from a child process, as a caller's script may have no `__main__` guard."""
+    task = Task(
+        "synthetic faces", "edgebench.pipeline.datasets:draw", {"folder": folder, "jobs": workspace.jobs, **size}
+    )
+    with workspace.progress.step("drawing synthetic faces") as step:
+        (outcome,) = run_tasks(
+            [task], jobs=1, log=workspace.log, on_report=lambda _, done, total, __: step.update(done, total)
+        )
+    if outcome.error:
+        raise outcome.error
+
+
+def draw(report: Report, *, folder: Path, **size: Any) -> None:
+    from edgebench.data.synthetic import write_affectnet
+
+    write_affectnet(folder, **size, progress=lambda done, total: report(done, total, ""))
+
+
+def evaluation_samples(workspace: Workspace, spec: ModelSpec, data: DataSettings) -> Samples:
+    """The validation part under the model's contract; where it also had to give the calibration
+    images, because there is no training part, the rest of it.
+
+    Raises:
+        DataError: unreadable images above the tolerance, or a class of the model without any image.
+    """
+    folder, cache = data_folder(workspace, data.folder), workspace.store.folder("cache")
+    index = open_index(folder, "validation", cache=cache)
+    select = None
+    if "training" not in find_splits(folder):
+        count, seed = data.calibration.count, data.calibration.seed
+        _, select = split_disjoint(index, count, seed, labels=_labels(spec, index, data))
+    with workspace.progress.step("reading evaluation images") as step:
+        samples = load_samples(
+            index,
+            spec.input,
+            cache=cache,
+            select=select,
+            limit=data.limit,
+            tolerance=data.tolerance,
+            jobs=workspace.jobs,
+            progress=step.update,
+        )
+    if not data.allow_missing_classes:
+        _refuse_missing_classes(spec, samples)
+    return samples
+
+
+def calibration_set(workspace: Workspace, spec: ModelSpec, data: DataSettings, *, exclude: Collection[str]) -> Samples:
+    """Balanced, seeded images for the int8 ranges, none of which is in `exclude`."""
+    folder, cache = data_folder(workspace, data.folder), workspace.store.folder("cache")
+    disjoint = "training" not in find_splits(folder)
+    index = open_index(folder, "validation" if disjoint else "training", cache=cache)
+    with workspace.progress.step("reading calibration images") as step:
+        return calibration_samples(
+            folder,
+            spec.input,
+            cache=cache,
+            count=data.calibration.count,
+            seed=data.calibration.seed,
+            exclude=exclude,
+            disjoint=disjoint,
+            labels=_labels(spec, index, data),
+            tolerance=data.tolerance,
+            jobs=workspace.jobs,
+            progress=step.update,
+        )
+
+
+def training_samples(workspace: Workspace, spec: ModelSpec, data: str) -> Samples:
+    index = open_index(data_folder(workspace, data), "training", cache=workspace.store.folder("cache"))
+    with workspace.progress.step("reading training images") as step:
+        return load_samples(
+            index, spec.input, cache=workspace.store.folder("cache"), jobs=workspace.jobs, progress=step.update
+        )
+
+
+def images_path(samples: Samples) -> Path:
+    """The .npy behind the memory-mapped images, for processes that map it themselves."""
+    return Path(samples.images.filename)  # type: ignore[attr-defined]
+
+
+def _labels(spec: ModelSpec, index: Index, data: DataSettings) -> tuple[str, ...]:
+    """The classes that calibration images are balanced over."""
+    labels = spec.expression_head.labels if spec.expression_head else LABELS
+    if not data.allow_missing_classes:
+        return labels
+    per_class = index.per_class()
+    return tuple(label for label in labels if per_class.get(label))
+
+
+def _refuse_missing_classes(spec: ModelSpec, samples: Samples) -> None:
+    head = spec.expression_head
+    if head is None:
+        return
+    for label in head.labels:
+        if label not in LABELS:
+            raise UnknownName.among(label, LABELS, kind=f"expression in the labels of {spec.name}")
+    if missing := missing_classes(samples.info, head.labels):
+        raise DataError(
+            f"no image of {', '.join(missing)}",
+            subject=samples.info.name,
+            fix="use a set with every class, or say --allow-missing-classes",
+        )

@@ -1,0 +1,278 @@
+"""`edgebench run`: latency of the chosen variants on a device, interleaved, every raw sample kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edgebench.digests import sha256_file, sha256_json
+from edgebench.errors import AgentFailed, NothingMeasured
+from edgebench.pipeline.agents import describe, runnable_file
+from edgebench.pipeline.datasets import evaluation_samples
+from edgebench.pipeline.quantize import Choice, quantize, raise_all
+from edgebench.pipeline.workspace import Workspace
+from edgebench.plan import PlannedBlock, PlannedVariant, job_id, plan_blocks, schedule_task
+from edgebench.records.artifact import Artifact, Runnable
+from edgebench.records.measurement import Block, DeviceInfo, MeasurementJob
+from edgebench.specs.bench import BenchSettings
+from edgebench.specs.data import DataSettings
+from edgebench.specs.device import DeviceSpec
+from edgebench.transports import Transport, ask_agent, connect
+
+JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A job with all its blocks, and the variants that this device could not run, with the reason."""
+
+    job: MeasurementJob
+    blocks: tuple[Block, ...]
+    not_measured: dict[str, str]
+
+
+def measure(
+    workspace: Workspace,
+    choice: Choice,
+    *,
+    device: str = "local",
+    data: DataSettings = DataSettings(),
+    settings: BenchSettings = BenchSettings(),
+    threads: Sequence[int] | None = None,
+    force: bool = False,
+) -> Measured:
+    """Measures every chosen variant in one interleaved job, making missing artifacts first.
+
+    Interrupted, the same call goes on with the blocks that are missing; finished, it returns what is
+    kept, unless `force` asks for another measurement.
+    """
+    artifacts = quantize(workspace, choice, data=data)
+    return measure_artifacts(
+        workspace, artifacts, device=device, data=data, settings=settings, threads=threads, force=force
+    )
+
+
+def measure_artifacts(
+    workspace: Workspace,
+    artifacts: Sequence[Artifact],
+    *,
+    device: str,
+    data: DataSettings,
+    settings: BenchSettings,
+    threads: Sequence[int] | None = None,
+    force: bool = False,
+    names: Mapping[str, str] | None = None,
+) -> Measured:
+    """Measures artifacts side by side. `names` (artifact blob -> name) tells two of one variant apart."""
+    spec = workspace.device(device)
+    counts = tuple(threads or spec.threads)
+    folder = workspace.store.folder("devices", spec.name)
+    info = describe(connect(spec, folder), description=spec.description, notes=spec.notes)
+    ways, not_measured = _ways(artifacts, spec, info)
+    if not ways:
+        reasons = "; ".join(f"{variant}: {why}" for variant, why in not_measured.items())
+        raise NothingMeasured("no variant runs there", subject=device, fix=reasons)
+    inputs = {name: _inputs(workspace, name, data, settings, folder) for name in {a.model for a, _ in ways}}
+    planned = [_planned(artifact, way, inputs, (names or {}).get(artifact.blob)) for artifact, way in ways]
+    identity = {
+        "device": spec,
+        "runtimes": info.runtimes,
+        "inputs": {name: each.identity for name, each in inputs.items()},
+    }
+    datasets = {name: each.dataset for name, each in inputs.items()}
+    job = _open_job(workspace, planned, settings, counts, info, datasets, identity, force=force)
+    blocks = plan_blocks(planned, settings, counts)
+    kept = workspace.store.latest(Block, f"{job.job}/")
+    if len(kept) < len(blocks):
+        with _lease(workspace, spec):
+            transport = connect(spec, workspace.store.folder("devices", spec.name, job.job))
+            _ship(workspace, transport, ways, inputs)
+            _run_schedule(workspace, transport, job, blocks, settings, spec, inputs)
+        kept = workspace.store.latest(Block, f"{job.job}/")
+    return Measured(job, tuple(kept), not_measured)
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """Real preprocessed images that the timed path cycles through."""
+
+    file: Path
+    affine: dict[str, Any]
+    identity: str
+    dataset: str
+
+    @property
+    def remote(self) -> str:
+        return f"inputs/{self.file.name}"
+
+
+def _inputs(workspace: Workspace, model: str, data: DataSettings, settings: BenchSettings, folder: Path) -> _Inputs:
+    """The first evaluation images, so that the answers of the timed path can be held against the evaluation's."""
+    import numpy as np
+
+    spec = workspace.model(model)
+    samples = evaluation_samples(workspace, spec, data.model_copy(update={"allow_missing_classes": True}))
+    images = np.ascontiguousarray(samples.images[: settings.inputs])
+    part = folder / f".{model}.{os.getpid()}.npy"
+    np.save(part, images)
+    identity = sha256_json([sha256_file(part), spec.input.affine()])
+    file = part.replace(folder / f"{model}-{identity[:16]}.npy")
+    return _Inputs(file, spec.input.affine(), identity, samples.info.id)
+
+
+def _ways(
+    artifacts: Sequence[Artifact], spec: DeviceSpec, info: DeviceInfo
+) -> tuple[list[tuple[Artifact, Runnable]], dict[str, str]]:
+    """How each artifact runs on the device; a translation that stands in for a runtime is never timed."""
+    ways, not_measured = [], {}
+    for artifact in artifacts:
+        real = [way for way in artifact.runnable if not way.reference]
+        way = next((way for way in real if way.runtime in spec.runtimes and way.runtime in info.runtimes), None)
+        if way:
+            ways.append((artifact, way))
+        else:
+            not_measured[artifact.variant] = f"needs the runtime {' or '.join(way.runtime for way in real)}"
+    return ways, not_measured
+
+
+def _planned(artifact: Artifact, way: Runnable, inputs: Mapping[str, _Inputs], name: str | None) -> PlannedVariant:
+    return PlannedVariant(
+        variant=name or artifact.variant,
+        artifact=artifact.blob,
+        runtime=way.runtime,
+        model=_remote(way),
+        inputs=artifact.model,
+    )
+
+
+def _remote(way: Runnable) -> str:
+    return f"models/{way.blob[:16]}/{way.file_name}"
+
+
+def _open_job(
+    workspace: Workspace,
+    planned: Sequence[PlannedVariant],
+    settings: BenchSettings,
+    threads: Sequence[int],
+    info: DeviceInfo,
+    datasets: Mapping[str, str],
+    identity: Mapping[str, Any],
+    *,
+    force: bool,
+) -> MeasurementJob:
+    """The latest job of this work, or a new one: with `force`, once the latest is finished."""
+    total = settings.rounds * len(planned) * len(threads)
+    repetition = 0
+    while True:
+        name = job_id(planned, settings, threads, repetition=repetition, **identity)
+        found = workspace.store.find(MeasurementJob, name)
+        finished = found and len(workspace.store.latest(Block, f"{name}/")) >= total
+        if found and not (force and finished):
+            return found
+        if not found:
+            break
+        repetition += 1
+    job = MeasurementJob(
+        job=name,
+        device=info,
+        settings={**settings.model_dump(), "threads": list(threads)},
+        variants=tuple(sorted(variant.variant for variant in planned)),
+        datasets=dict(datasets),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    workspace.store.save(name, job)
+    return job
+
+
+def _ship(
+    workspace: Workspace,
+    transport: Transport,
+    ways: Sequence[tuple[Artifact, Runnable]],
+    inputs: Mapping[str, _Inputs],
+) -> None:
+    with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as work:
+        for _, way in ways:
+            transport.put(runnable_file(workspace.store, way, Path(work)), _remote(way))
+    for each in inputs.values():
+        transport.put(each.file, each.remote)
+
+
+def _run_schedule(
+    workspace: Workspace,
+    transport: Transport,
+    job: MeasurementJob,
+    blocks: Sequence[PlannedBlock],
+    settings: BenchSettings,
+    spec: DeviceSpec,
+    inputs: Mapping[str, _Inputs],
+) -> None:
+    task = schedule_task(
+        job.job,
+        blocks,
+        settings,
+        device=spec,
+        inputs={name: {"images": each.remote, "affine": each.affine} for name, each in inputs.items()},
+        journal=JOURNAL,
+    )
+    with workspace.progress.step(f"measuring on {spec.name}") as step:
+
+        def on_progress(progress: dict[str, Any]) -> None:
+            # Kept block by block: whatever ends us, only the block under way is lost.
+            if progress["done"]:
+                _collect(workspace, transport, job, blocks)
+            step.update(progress["done"], progress["total"], progress.get("block", ""))
+
+        answer = ask_agent(transport, task, on_progress=on_progress)
+    _collect(workspace, transport, job, blocks)
+    raise_all(
+        [
+            AgentFailed(f"{error['type']}: {error['message']}", subject=f"{spec.name}, block {error['block']}")
+            for error in answer["errors"]
+        ]
+    )
+
+
+def _collect(workspace: Workspace, transport: Transport, job: MeasurementJob, blocks: Sequence[PlannedBlock]) -> None:
+    """Keeps every block of the journal that is not kept yet."""
+    artifacts = {block.id: block.artifact for block in blocks}
+    kept = {row.key for row in workspace.store.database.latest("block", f"{job.job}/")}
+    with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as work:
+        local = Path(work) / JOURNAL
+        transport.get(JOURNAL, local)
+        for line in finished_lines(local.read_bytes()):
+            key = f"{job.job}/{line['block']}"
+            if line["job"] == job.job and "measured" in line and key not in kept:
+                artifact = artifacts[line["block"]]
+                block = Block(job=job.job, device=job.device.name, artifact=artifact, **line["measured"])
+                workspace.store.save(key, block)
+
+
+def finished_lines(journal: bytes) -> Iterator[dict[str, Any]]:
+    """The journal's whole lines; the last one may still be under way."""
+    for line in journal[: journal.rfind(b"\n") + 1].splitlines():
+        yield json.loads(line)
+
+
+@contextmanager
+def _lease(workspace: Workspace, spec: DeviceSpec) -> Iterator[None]:
+    """One job at a time on a device: two at once would measure each other."""
+    from filelock import FileLock, Timeout
+
+    path = Path(tempfile.gettempdir()) / f"edgebench-{os.getuid()}-{spec.name}.lock"
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        workspace.progress.note(f"waiting: another edgebench is measuring on {spec.name}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,238 @@
+"""`edgebench quantize`: every wanted variant as an artifact that was loaded and run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from edgebench.data import Samples
+from edgebench.digests import sha256_json
+from edgebench.errors import EdgebenchError, UsageError
+from edgebench.pipeline.conversion import Order
+from edgebench.pipeline.datasets import calibration_set, evaluation_samples, images_path
+from edgebench.pipeline.workers import Task, run_tasks
+from edgebench.pipeline.workspace import Workspace, names
+from edgebench.records.artifact import Artifact, Calibration
+from edgebench.records.caveat import Caveat
+from edgebench.registry import resolve
+from edgebench.sources import fingerprint
+from edgebench.specs.data import DataSettings
+from edgebench.specs.model import ModelSpec
+from edgebench.specs.variant import FORMATS, RECIPES, Variant, known_format, known_recipe
+from edgebench.store.packages import PACKAGE_SUFFIX, unpack
+from edgebench.targets import TARGETS
+from edgebench.units import bytes_text
+
+# Part of every artifact's key: raise it when the same inputs shall give other bytes.
+REVISION = 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which variants a verb is about."""
+
+    models: tuple[str, ...]
+    formats: tuple[str, ...] = FORMATS
+    recipes: tuple[str, ...] = RECIPES
+    only: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        models: str | Sequence[str],
+        *,
+        formats: str | Sequence[str] = FORMATS,
+        recipes: str | Sequence[str] = RECIPES,
+        only: str | Sequence[str] = (),
+    ) -> Choice:
+        """Checks the names; `only` are patterns such as `tflite-*`."""
+        return cls(
+            models=names(models),
+            formats=tuple(known_format(name) for name in names(formats)),
+            recipes=tuple(known_recipe(name) for name in names(recipes)),
+            only=names(only) if only else (),
+        )
+
+    def variants(self, model: str) -> list[Variant]:
+        """In the order of FORMATS and RECIPES, whatever the order asked for."""
+        every = (Variant(model=model, format=f, recipe=r) for f in FORMATS for r in RECIPES)  # type: ignore[arg-type]
+        wanted = [variant for variant in every if variant.format in self.formats and variant.recipe in self.recipes]
+        if not self.only:
+            return wanted
+        return [variant for variant in wanted if any(variant.matches(pattern) for pattern in self.only)]
+
+    def check(self) -> None:
+        """Raises UsageError where the patterns leave nothing to do."""
+        if not any(self.variants(model) for model in self.models):
+            raise UsageError(
+                "no variant fits", subject=", ".join(self.only), fix="give patterns such as 'tflite-*' or '*-int8'"
+            )
+
+
+def quantize(
+    workspace: Workspace,
+    choice: Choice,
+    *,
+    data: DataSettings = DataSettings(),
+    out: Path | None = None,
+    force: bool = False,
+) -> tuple[Artifact, ...]:
+    """Makes what is missing and returns the artifact of every chosen variant.
+
+    Files are written to `out`, by default `artifacts/` in the store. A variant that fails does not
+    stop the others: they are kept, then the first failure is raised with the rest as its notes.
+    """
+    choice.check()
+    prepared = [_Prepared.of(workspace, model, choice, data) for model in choice.models]
+    _make_missing(workspace, prepared, force=force)
+    artifacts = tuple(
+        artifact for each in prepared for key in each.keys.values() if (artifact := workspace.store.find(Artifact, key))
+    )
+    for artifact in artifacts:
+        export(workspace, artifact, out or workspace.store.folder("artifacts"))
+    return artifacts
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A model with the identity of everything its artifacts depend on."""
+
+    spec: ModelSpec
+    images: Path
+    calibration: Calibration
+    source_sha256: str
+    keys: dict[Variant, str]
+
+    @classmethod
+    def of(cls, workspace: Workspace, model: str, choice: Choice, data: DataSettings) -> _Prepared:
+        spec = workspace.model(model)
+        variants = choice.variants(model)
+        source_sha256 = fingerprint(spec, spec.folder)
+        # Whatever part of the evaluation set is asked for, none of it calibrates.
+        whole = data.model_copy(update={"limit": None, "allow_missing_classes": True})
+        evaluation = evaluation_samples(workspace, spec, whole)
+        samples = calibration_set(workspace, spec, data, exclude=evaluation.content)
+        calibration = _calibration_record(workspace, samples, data.calibration.seed)
+        shared = {
+            "revision": REVISION,
+            "source": source_sha256,
+            "contract": contract_sha256(spec),
+            "heads": [head.model_dump(mode="json") for head in spec.heads],
+            # The first calibration images are also the probes of every variant.
+            "samples": calibration.samples_id,
+        }
+        keys = {
+            variant: sha256_json({**shared, "variant": variant.id, "tools": _tools(variant.format)})
+            for variant in variants
+        }
+        return cls(spec, images_path(samples), calibration, source_sha256, keys)
+
+    def orders(self, missing: Iterable[Variant], *, again: bool) -> list[Order]:
+        return [
+            Order(
+                spec=self.spec,
+                folder=self.spec.folder,
+                format=format_,
+                variants=tuple((variant, self.keys[variant]) for variant in group),
+                images=self.images,
+                calibration=self.calibration,
+                source_sha256=self.source_sha256,
+                contract_sha256=contract_sha256(self.spec),
+                again=again,
+            )
+            for format_, group in groupby(missing, key=lambda variant: variant.format)
+        ]
+
+
+def contract_sha256(spec: ModelSpec) -> str:
+    return sha256_json(spec.input.model_dump(mode="json"))
+
+
+def _tools(format_: str) -> dict[str, str]:
+    tools: dict[str, str] = resolve(TARGETS, format_, kind="format")().tools()
+    return tools
+
+
+def _calibration_record(workspace: Workspace, samples: Samples, seed: int) -> Calibration:
+    contents = json.dumps(sorted(samples.content)).encode()
+    return Calibration(
+        dataset=samples.info.name,
+        samples_id=samples.info.id,
+        contents=workspace.store.blobs.put_bytes(contents),
+        samples=samples.info.samples,
+        per_class=samples.info.per_class,
+        seed=seed,
+    )
+
+
+def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force: bool) -> None:
+    orders = [
+        order
+        for each in prepared
+        for order in each.orders(
+            [v for v, key in each.keys.items() if force or workspace.store.find(Artifact, key) is None], again=force
+        )
+    ]
+    if not orders:
+        return
+    total = sum(len(order.variants) for order in orders)
+    made: dict[str, int] = {}
+    tasks = [
+        Task(
+            f"{order.spec.name}.{order.format}",
+            "edgebench.pipeline.conversion:make",
+            {"home": workspace.store.home, "database": workspace.store.database.url, "order": order},
+        )
+        for order in orders
+    ]
+    with workspace.progress.step("making artifacts") as step:
+
+        def on_report(task: Task, done: int, _: int, detail: str) -> None:
+            made[task.subject] = done
+            step.update(sum(made.values()), total, detail)
+
+        outcomes = list(run_tasks(tasks, jobs=workspace.jobs, log=workspace.log, on_report=on_report))
+    raise_all([outcome.error for outcome in outcomes if outcome.error])
+
+
+def raise_all(failures: Sequence[EdgebenchError]) -> None:
+    """Raises the first failure, if any, with the others as its notes."""
+    if failures:
+        for other in failures[1:]:
+            failures[0].add_note(str(other))
+        raise failures[0]
+
+
+def over_budget(spec: ModelSpec, artifact: Artifact) -> Caveat | None:
+    """What is wrong where the artifact is larger than the spec's budget."""
+    allowed = spec.budgets.max_bytes
+    if allowed is None or artifact.size_bytes <= allowed:
+        return None
+    return Caveat(
+        kind="over-budget",
+        text=f"{bytes_text(artifact.size_bytes)} is over the budget of {bytes_text(allowed)}",
+        fix="use a smaller recipe or width, or raise budgets.max_bytes in the spec",
+    )
+
+
+def export(workspace: Workspace, artifact: Artifact, folder: Path) -> Path:
+    """The artifact as a file (or package) named by its variant; left alone when it is there already."""
+    target = folder / artifact.file_name
+    stamp = folder / f"{artifact.file_name}.json"
+    body = artifact.model_dump_json(indent=2)
+    blob = workspace.store.blobs.path(artifact.blob)
+    if target.exists() and stamp.exists() and stamp.read_text() == body:
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    if target.suffix == PACKAGE_SUFFIX:
+        unpack(blob, target)
+    else:
+        workspace.store.blobs.export(artifact.blob, target)
+    part = stamp.with_name(f".{stamp.name}.{os.getpid()}.part")
+    part.write_text(body)
+    part.replace(stamp)
+    return target

@@ -1,0 +1,196 @@
+"""Child processes for what is heavy, may crash or must be stoppable: converters, frameworks, training.
+
+A worker is a plain `python -m` child: a caller's script needs no `__main__` guard, a native crash
+costs one task, noise goes to a log, and stopping kills at once whatever C++ is doing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from edgebench.errors import EdgebenchError, WorkerDied
+
+Report = Callable[[int, int, str], None]
+"""What a task calls to tell how far it is: done, total, detail."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """`function` is "module:attribute"; it is called with `report=` and the arguments, all picklable."""
+
+    subject: str
+    function: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A task's value, or the error that ended it."""
+
+    task: Task
+    value: Any = None
+    error: EdgebenchError | None = None
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    *,
+    jobs: int,
+    log: Path,
+    on_report: Callable[[Task, int, int, str], None] = lambda *_: None,
+) -> Iterator[Outcome]:
+    """Runs every task in one of `jobs` children and yields outcomes as they come.
+
+    A task that fails or crashes does not stop the others. Leaving the iterator early, by an
+    exception or Ctrl-C, kills the children.
+
+    Args:
+        log: file that takes what the children print.
+    """
+    todo: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    for task in tasks:
+        todo.put(task)
+    events: queue.SimpleQueue[Outcome | tuple[Task, int, int, str] | BaseException] = queue.SimpleQueue()
+    workers = [_Worker(log) for _ in range(min(jobs, len(tasks)))]
+    for worker in workers:
+        threading.Thread(target=worker.serve, args=(todo, events.put), daemon=True).start()
+    left = len(tasks)
+    try:
+        while left:
+            event = events.get()
+            if isinstance(event, BaseException):
+                raise event
+            if isinstance(event, Outcome):
+                left -= 1
+                yield event
+            else:
+                on_report(*event)
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+class _Worker:
+    """One child and the thread that feeds it; a child that died is replaced for the next task."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.child: subprocess.Popen[bytes] | None = None
+        self.stopped = False
+
+    def serve(self, todo: queue.SimpleQueue[Task], tell: Callable[[Any], None]) -> None:
+        try:
+            with contextlib.suppress(queue.Empty):
+                while not self.stopped:
+                    task = todo.get_nowait()
+                    tell(self._run(task, tell))
+        except BaseException as exc:  # handed to the caller's thread, which raises it
+            tell(exc)
+
+    def kill(self) -> None:
+        self.stopped = True
+        if self.child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)  # with whatever it started
+            self._bury(self.child)
+
+    def _run(self, task: Task, tell: Callable[[Any], None]) -> Outcome:
+        child = self._started()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            pickle.dump(task, child.stdin)
+            child.stdin.flush()
+            while True:
+                kind, content = pickle.load(child.stdout)
+                if kind == "report":
+                    tell((task, *content))
+                elif kind == "value":
+                    return Outcome(task, value=content)
+                elif kind == "error":
+                    return Outcome(task, error=content)
+                else:
+                    return Outcome(task, error=self._died(task, content))
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError):
+            self.child = None
+            code = self._bury(child)
+            how = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
+            return Outcome(task, error=self._died(task, how))
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self.child is None:
+            with self.log.open("ab") as log:
+                self.child = subprocess.Popen(
+                    [sys.executable, "-m", "edgebench.pipeline.workers"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    # Ctrl-C is the parent's to handle: it kills this whole group.
+                    start_new_session=True,
+                    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},
+                )
+        return self.child
+
+    @staticmethod
+    def _bury(child: subprocess.Popen[bytes]) -> int:
+        code = child.wait()
+        for pipe in (child.stdin, child.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        return code
+
+    def _died(self, task: Task, how: str) -> WorkerDied:
+        return WorkerDied(f"the child process failed: {how}", subject=task.subject, fix=f"see {self.log}")
+
+
+def _child() -> None:
+    """Serves tasks from stdin until it closes. Stray prints go to the log, not into the answers."""
+    answers: BinaryIO = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+    def answer(kind: str, content: Any) -> None:
+        pickle.dump((kind, content), answers)
+        answers.flush()
+
+    while True:
+        try:
+            task: Task = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        module, _, attribute = task.function.partition(":")
+        try:
+            function = getattr(importlib.import_module(module), attribute)
+            value = function(report=lambda *progress: answer("report", progress), **task.arguments)
+            answer("value", value)
+        except EdgebenchError as exc:
+            traceback.print_exc()
+            answer("error", exc)
+        except Exception as exc:  # a bug or a library's surprise: named, logged, and one task's loss
+            traceback.print_exc()
+            answer("bug", f"{type(exc).__name__}: {str(exc).strip().splitlines()[-1] if str(exc).strip() else ''}")
+
+
+def _end_with_parent(parent: int) -> None:
+    """A parent killed with -9 leaves no orphan at work."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _child()

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgebench.errors import ConversionError, WorkerDied
+from edgebench.pipeline.workers import Outcome, Task, run_tasks
+
+
+@pytest.fixture(autouse=True)
+def _tasks_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def task(name: str, **arguments: object) -> Task:
+    return Task(name, f"worker_tasks:{name}", arguments)
+
+
+def outcomes(tmp_path: Path, *tasks: Task, jobs: int = 2) -> list[Outcome]:
+    return list(run_tasks(tasks, jobs=jobs, log=tmp_path / "log"))
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_every_task_is_answered_although_they_print(tmp_path: Path) -> None:
+    done = outcomes(tmp_path, *(task("double", number=i) for i in range(5)))
+    assert sorted(outcome.value for outcome in done) == [0, 2, 4, 6, 8]
+    assert (tmp_path / "log").read_text().count("noise on fd 1") == 5
+
+
+def test_reports_reach_the_caller(tmp_path: Path) -> None:
+    seen = []
+    list(run_tasks([task("double", number=4)], jobs=1, log=tmp_path / "log", on_report=lambda *r: seen.append(r[1:])))
+    assert seen == [(1, 1, "doubling 4")]
+
+
+def test_an_error_keeps_its_type_and_its_fix(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, task("refuse", why="no such operator"))
+    assert isinstance(outcome.error, ConversionError)
+    assert (outcome.error.problem, outcome.error.fix) == ("no such operator", "use another")
+
+
+def test_a_surprise_names_itself_and_the_log(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, task("surprise"))
+    assert isinstance(outcome.error, WorkerDied)
+    assert "ZeroDivisionError: last line" in str(outcome.error)
+    assert "Traceback" in (tmp_path / "log").read_text()
+
+
+def test_a_native_crash_costs_one_task(tmp_path: Path) -> None:
+    first, second = outcomes(tmp_path, task("crash"), task("double", number=1), jobs=1)
+    assert f"signal {int(signal.SIGSEGV)}" in str(first.error)
+    assert second.value == 2
+
+
+def test_leaving_early_kills_the_children(tmp_path: Path) -> None:
+    pids: list[int] = []
+
+    def stop(_: Task, __: int, ___: int, detail: str) -> None:
+        pids.append(int(detail))
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(run_tasks([task("sleep", seconds=60)], jobs=1, log=tmp_path / "log", on_report=stop))
+    assert time.monotonic() - start < 10
+    assert not alive(pids[0])
+
+
+def test_a_killed_parent_leaves_no_child_at_work(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from edgebench.pipeline.workers import *\n"
+        "tasks = [Task('sleep', 'worker_tasks:sleep', {'seconds': 60})]\n"
+        "say = lambda *report: print(report[-1], flush=True)\n"
+        "list(run_tasks(tasks, jobs=1, log=Path(sys.argv[1]), on_report=say))"  # no __main__ guard
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "log")], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        os.kill(parent.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(pid)

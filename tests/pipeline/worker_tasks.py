@@ -1,0 +1,32 @@
+"""Tasks for test_workers.py, importable in a child process."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from edgebench.errors import ConversionError
+
+
+def double(report: Callable[[int, int, str], None], number: int) -> int:
+    report(1, 1, f"doubling {number}")
+    print("noise on stdout")
+    os.write(1, b"noise on fd 1\n")
+    return 2 * number
+
+
+def refuse(report: object, why: str) -> None:
+    raise ConversionError(why, subject="net", fix="use another")
+
+
+def surprise(report: object) -> None:
+    raise ZeroDivisionError("first line\nlast line")
+
+
+def crash(report: object) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def sleep(report: Callable[[int, int, str], None], seconds: float) -> None:
+    report(0, 1, str(os.getpid()))
+    time.sleep(seconds)
