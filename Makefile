@@ -9,10 +9,10 @@ demo: venv          ## the whole road on the embedded models and synthetic faces
 	$(BIN)/edgebench demo
 
 test: venv          ## every test a commit must pass
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -n auto --dist loadfile tests
 
 nightly: venv       ## the slow checks as well
-	$(BIN)/python -m pytest -q tests --slow
+	$(BIN)/python -m pytest -q tests --slow --durations=10
 
 check: venv         ## format, lint, types
 	$(BIN)/ruff format --check .
