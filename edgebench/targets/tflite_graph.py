@@ -50,7 +50,8 @@ class TfliteGraph:
         ]
         self.tensors = graph.tensors
         self.inputs = tuple(graph.inputs)
-        self._filled = {i for i, buffer in enumerate(model.buffers) if buffer.data is not None and len(buffer.data)}
+        # A buffer's bytes lie in the flatbuffer, or behind it with their place stated.
+        self._filled = {i for i, buffer in enumerate(model.buffers) if buffer.size or _holds(buffer.data)}
         self._int8 = schema.TensorType.INT8
 
     def name(self, tensor: int) -> str:
@@ -83,6 +84,10 @@ class TfliteGraph:
             values = self.interpreter.get_tensor(tensor)
             if np.issubdtype(values.dtype, np.floating):
                 yield self.name(tensor), values
+
+
+def _holds(data: np.ndarray | None) -> bool:
+    return data is not None and len(data) > 0
 
 
 def _interpreter(data: bytes) -> Any:
