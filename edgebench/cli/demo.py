@@ -15,12 +15,15 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the report goes.")] = Path("reports"),
 ) -> None:
     """The whole road on two small trained models, synthetic faces and this machine, ending in a report."""
-    from edgebench.cli.tables import results_table
+    from edgebench.cli.tables import show_results
     from edgebench.pipeline.demo import demo
+    from edgebench.render.conclusions import conclusions
 
     page = demo(session.workspace, out=out)
     session.answer({"folder": page.folder, "results": page.results})
     dataset = page.results.dataset
     session.say(f"{dataset.name if dataset else ''}: {dataset.samples if dataset else 0} images")
-    session.table(*results_table(page.results))
+    show_results(session, page.results)
+    for sentence in conclusions(page.results):
+        session.say(sentence)
     session.say(f"open {page.folder / 'index.html'}")

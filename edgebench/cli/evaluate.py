@@ -36,7 +36,7 @@ def evaluate(
     force: Force = False,
 ) -> None:
     """Measure accuracy, and its drift against the source model, image by image."""
-    from edgebench.cli.tables import results_table
+    from edgebench.cli.tables import show_results
     from edgebench.pipeline.evaluate import evaluate
     from edgebench.pipeline.quantize import Choice
     from edgebench.pipeline.results import evaluation_results
@@ -60,7 +60,7 @@ def evaluate(
     info = evaluations[0].dataset
     dropped = "; ".join(f"{count} {what} dropped" for what, count in info.dropped.items() if count)
     session.say(f"{info.name}: {info.samples} images" + (f" ({dropped})" if dropped else ""))
-    session.table(*results_table(results))
+    show_results(session, results)
     for result in results.variants:
         if result.drift and result.drift.verdict != "pass":
             session.say(f"{result.variant}: {result.drift.verdict}: {result.drift.reason}")

@@ -72,14 +72,14 @@ def _show(session: Session, artifacts: tuple[Artifact, ...], excess: dict[str, C
     from edgebench.units import bytes_text, duration_text
 
     fp32_bytes = {(a.model, a.format): a.size_bytes for a in artifacts if a.recipe == "fp32"}
-    rows = []
+    rows: dict[str, list[tuple[str, ...]]] = {}
     for artifact in artifacts:
         whole = fp32_bytes.get((artifact.model, artifact.format))
         operators = artifact.operators
         caveats = [caveat.kind for caveat in (*artifact.caveats, excess[artifact.variant]) if caveat]
-        rows.append(
+        rows.setdefault(artifact.model, []).append(
             (
-                artifact.variant,
+                f"{artifact.format}-{artifact.recipe}",
                 bytes_text(artifact.size_bytes),
                 f"{artifact.size_bytes / whole:.2f}" if whole else "",
                 f"{operators.int8} of {operators.int8 + operators.float}",
@@ -89,19 +89,18 @@ def _show(session: Session, artifacts: tuple[Artifact, ...], excess: dict[str, C
                 ", ".join(caveats),
             )
         )
-    session.table(
-        (
-            Column("variant"),
-            Column("size", numeric=True),
-            Column("to fp32", numeric=True),
-            Column("int8 operators", numeric=True),
-            Column("int8 conv/matmul", numeric=True),
-            Column("max diff", numeric=True),
-            Column("made in", numeric=True),
-            Column("caveats"),
-        ),
-        rows,
+    columns = (
+        Column("variant"),
+        Column("size", numeric=True),
+        Column("to fp32", numeric=True),
+        Column("int8 operators", numeric=True),
+        Column("int8 conv/matmul", numeric=True, rank=3),
+        Column("max diff", numeric=True, rank=2),
+        Column("made in", numeric=True, rank=1),
+        Column("caveats"),
     )
+    for model, of_model in rows.items():
+        session.table(columns, of_model, title=model)
     for artifact in artifacts:
         for caveat in (*artifact.caveats, excess[artifact.variant]):
             if caveat:

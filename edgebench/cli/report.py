@@ -21,14 +21,17 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the pages go.")] = Path("reports"),
 ) -> None:
     """Write speed-accuracy Pareto pages, tables and pictures of everything that was measured."""
-    from edgebench.cli.tables import results_table
+    from edgebench.cli.tables import show_results
     from edgebench.pipeline.report import report
     from edgebench.pipeline.workspace import names
+    from edgebench.render.conclusions import conclusions
 
     pages = report(session.workspace, names(model) if model else (), device=device, out=out)
     session.answer({"pages": [{"folder": page.folder, "results": page.results} for page in pages]})
     for page in pages:
         dataset = page.results.dataset.name if page.results.dataset else "not evaluated"
         session.say(f"{dataset}, {page.results.device.name if page.results.device else 'no device'}")
-        session.table(*results_table(page.results))
+        show_results(session, page.results)
+        for sentence in conclusions(page.results):
+            session.say(sentence)
         session.say(f"open {page.folder / 'index.html'}\n")

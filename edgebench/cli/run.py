@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from edgebench.cli.options import (
     data_settings,
 )
 from edgebench.cli.session import Column, Session
+
+if TYPE_CHECKING:
+    from edgebench.records.results import Latency
 
 
 def run(
@@ -49,7 +52,6 @@ def run(
     from edgebench.pipeline.measure import measure
     from edgebench.pipeline.quantize import Choice
     from edgebench.specs.bench import QUICK, BenchSettings
-    from edgebench.units import bytes_text, ms_text
 
     settings = (QUICK if quick else BenchSettings()).model_copy(update={"seed": seed})
     if rounds:
@@ -81,24 +83,37 @@ def run(
     info = measured.job.device
     virtual = " (virtual machine)" if info.virtualized else ""
     session.say(f"{info.name}: {info.processor}, {info.cores} cores{virtual}, {info.system}")
-    session.table(
-        (
-            Column("variant"),
-            Column("threads", numeric=True),
-            Column("median", numeric=True),
-            Column("95 % interval", numeric=True),
-            Column("p90", numeric=True),
-            Column("p99", numeric=True),
-            Column("fps", numeric=True),
-            Column("to fp32", numeric=True),
-            Column("load", numeric=True),
-            Column("first", numeric=True),
-            Column("peak memory", numeric=True),
-            Column("caveats"),
-        ),
-        [
+    _show(session, latencies)
+    for variant, why in measured.not_measured.items():
+        session.say(f"{variant}: not measured, {why}")
+    for (variant, _), latency in sorted(latencies.items()):
+        for caveat in latency.caveats:
+            session.detail(f"{variant}: {caveat.text}" + (f" ({caveat.fix})" if caveat.fix else ""))
+
+
+def _show(session: Session, latencies: dict[tuple[str, int], Latency]) -> None:
+    from edgebench.units import bytes_text, ms_text
+
+    columns = (
+        Column("variant"),
+        Column("threads", numeric=True, rank=1),
+        Column("median", numeric=True),
+        Column("95 % interval", numeric=True, rank=4),
+        Column("p90", numeric=True, rank=5),
+        Column("p99", numeric=True, rank=8),
+        Column("fps", numeric=True, rank=2),
+        Column("to fp32", numeric=True),
+        Column("load", numeric=True, rank=6),
+        Column("first", numeric=True, rank=7),
+        Column("peak memory", numeric=True, rank=9),
+        Column("caveats", rank=3),
+    )
+    rows: dict[str, list[tuple[str, ...]]] = {}
+    for (variant, threads), latency in sorted(latencies.items()):
+        model, _, kind = variant.rpartition(".")
+        rows.setdefault(model, []).append(
             (
-                variant,
+                kind,
                 str(threads),
                 ms_text(latency.median_ms.value),
                 _span(latency.median_ms.low, latency.median_ms.high),
@@ -111,14 +126,9 @@ def run(
                 bytes_text(latency.peak_rss_bytes),
                 ", ".join(caveat.kind for caveat in latency.caveats),
             )
-            for (variant, threads), latency in sorted(latencies.items())
-        ],
-    )
-    for variant, why in measured.not_measured.items():
-        session.say(f"{variant}: not measured, {why}")
-    for (variant, _), latency in sorted(latencies.items()):
-        for caveat in latency.caveats:
-            session.detail(f"{variant}: {caveat.text}" + (f" ({caveat.fix})" if caveat.fix else ""))
+        )
+    for model, of_model in rows.items():
+        session.table(columns, of_model, title=model)
 
 
 def _span(low: float | None, high: float | None) -> str:

@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from edgebench.progress import Progress
 
 
+_GAP = 3
+"""Characters that the table's style puts between columns."""
+
+
 @dataclass(frozen=True)
 class Column:
-    """A table's column: its title, and whether it holds numbers."""
+    """A table's column. Where a terminal is too narrow, the highest ranks are left out first, 0 never."""
 
     title: str
     numeric: bool = False
+    rank: int = 0
 
 
 @dataclass
@@ -63,7 +68,8 @@ class Session:
     def say(self, text: str = "") -> None:
         """A line for people; nothing with --json."""
         if not self.json:
-            self.console.print(text, markup=False, soft_wrap=True)
+            # A log keeps lines whole; a terminal breaks them between words.
+            self.console.print(text, markup=False, soft_wrap=not sys.stdout.isatty())
 
     def detail(self, text: str) -> None:
         """A line for people who asked for more."""
@@ -76,23 +82,39 @@ class Session:
             print(jsonlib.dumps(plain(value), indent=2))
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-        """A table for people; nothing with --json."""
+        """A table for people, as wide as the terminal allows; nothing with --json."""
         if self.json:
             return
         from rich import box
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column.title, justify="right" if column.numeric else "left", overflow="fold")
+        kept = fitting(columns, rows, self.console.width) if sys.stdout.isatty() else range(len(columns))
+        table = Table(title=escape(title) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for place in kept:
+            justify: Any = "right" if columns[place].numeric else "left"
+            table.add_column(escape(columns[place].title), justify=justify, overflow="fold")
         for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
+            table.add_row(*(escape(row[place]) for place in kept))
         self.console.print(table)
+        if left_out := [column.title for place, column in enumerate(columns) if place not in kept]:
+            self.console.print(f"(left out for want of width: {', '.join(left_out)})", style="dim", markup=False)
 
     def complain(self, text: str) -> None:
         """One line on standard error."""
         print(f"edgebench: {text}", file=sys.stderr)
+
+
+def fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Places of the columns that fit into `width` characters, the highest ranks given up first."""
+    widths = [max(len(column.title), *(len(row[place]) for row in rows), 0) for place, column in enumerate(columns)]
+    kept = list(range(len(columns)))
+    while sum(widths[place] + _GAP for place in kept) > width:
+        given_up = max(kept, key=lambda place: (columns[place].rank, place))
+        if columns[given_up].rank == 0:
+            break
+        kept.remove(given_up)
+    return kept
 
 
 def plain(value: Any) -> Any:

@@ -1,35 +1,39 @@
-"""Results as rows of a terminal table."""
+"""Results in the terminal."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgebench.cli.session import Column
+from edgebench.cli.session import Column, Session
 from edgebench.units import NOT_MEASURED, bytes_text, ms_text, percent_text, points_text
 
 if TYPE_CHECKING:
     from edgebench.records.results import Estimate, Results, VariantResult
 
 
-def results_table(results: Results) -> tuple[tuple[Column, ...], list[tuple[str, ...]]]:
-    """Columns and rows of what was evaluated; columns nobody measured are left out."""
+def show_results(session: Session, results: Results) -> None:
+    """A table for each model; columns nobody measured are left out."""
     expression = any("accuracy" in (row.scores.metrics if row.scores else ()) for row in results.variants)
     affect = any("ccc_mean" in (row.scores.metrics if row.scores else ()) for row in results.variants)
     timed = any(row.latency for row in results.variants)
-    columns: tuple[Column, ...] = (Column("variant"), Column("size", numeric=True))
-    columns += (Column("accuracy", numeric=True), Column("macro F1", numeric=True)) if expression else ()
-    columns += (Column("CCC v / a", numeric=True),) if affect else ()
-    columns += (Column("drift", numeric=True), Column("flips", numeric=True), Column("verdict"))
-    columns += (
-        (Column("median", numeric=True), Column("to fp32", numeric=True), Column("P(front)", numeric=True))
-        if timed
-        else ()
-    )
-    return columns, [_row(row, expression, affect, timed) for row in results.variants]
+    columns = [Column("variant"), Column("size", numeric=True, rank=2)]
+    if expression:
+        columns += [Column("accuracy", numeric=True), Column("macro F1", numeric=True, rank=6)]
+    if affect:
+        columns.append(Column("CCC v / a", numeric=True, rank=5))
+    columns += [Column("drift", numeric=True, rank=3 if timed else 0), Column("flips", numeric=True, rank=7)]
+    columns.append(Column("verdict"))
+    if timed:
+        columns += [Column("median", numeric=True), Column("to fp32", numeric=True, rank=1)]
+        columns.append(Column("P(front)", numeric=True, rank=4))
+    for model in dict.fromkeys(row.model for row in results.variants):
+        rows = [_row(row, expression, affect, timed) for row in results.variants if row.model == model]
+        session.table(columns, rows, title=model)
 
 
 def _row(row: VariantResult, expression: bool, affect: bool, timed: bool) -> tuple[str, ...]:
-    cells = [row.variant, bytes_text(row.size_bytes) if row.size_bytes is not None else ""]
+    name = row.variant.removeprefix(f"{row.model}.")
+    cells = [name, bytes_text(row.size_bytes) if row.size_bytes is not None else ""]
     metrics = row.scores.metrics if row.scores else {}
     if expression:
         cells += [_percent(metrics.get("accuracy")), percent_text(_value(metrics.get("macro_f1")))]
