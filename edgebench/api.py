@@ -124,7 +124,7 @@ def run(
 
 
 def results(
-    model: Sequence[str] = (), *, dataset: str | None = None, device: str | None = None, within: Workspace | None = None
+    model: Names = (), *, dataset: str | None = None, device: str | None = None, within: Workspace | None = None
 ) -> Results:
     """Everything the store holds about these models (default: all), joined and judged.
 
@@ -136,7 +136,7 @@ def results(
 
 
 def report(
-    model: Sequence[str] = (),
+    model: Names = (),
     *,
     device: str | None = None,
     out: Path | str = "reports",
@@ -147,7 +147,7 @@ def report(
 
 
 def check(
-    model: Sequence[str] = (),
+    model: Names = (),
     *,
     baseline: Path | str | None = None,
     rules: GateRules = GateRules(),
@@ -166,9 +166,7 @@ def check(
     )
 
 
-def baseline(
-    model: Sequence[str] = (), *, out: Path | str = "baseline.json", within: Workspace | None = None
-) -> Baseline:
+def baseline(model: Names = (), *, out: Path | str = "baseline.json", within: Workspace | None = None) -> Baseline:
     """Writes what was measured last as the baseline of later checks."""
     return write_baseline_of(within or workspace(), model, Path(out))
 

@@ -10,7 +10,7 @@ import numpy as np
 from edgebench.errors import NothingMeasured, UnknownName, UsageError
 from edgebench.metrics.expression import class_scores, confusion, predictions
 from edgebench.metrics.sampling import Outputs, Sampled, Truth, judged_by, labelled, sample
-from edgebench.records.results import Drift, Estimate, Scores, Verdict
+from edgebench.records.results import CRITERIA, Drift, Estimate, Scores, Verdict
 from edgebench.specs.model import ExpressionHead, Head
 from edgebench.stats import (
     CONFIDENCE,
@@ -20,9 +20,6 @@ from edgebench.stats import (
     tango_interval,
     wilson_interval,
 )
-
-CRITERIA = ("accuracy", "ccc_mean")
-"""What a verdict is about: the first of these that the model has."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,13 @@ def judge(
 ) -> dict[str, Judged]:
     """Scores of every variant of a model and its drift from `reference`, in one bootstrap for all.
 
+    Accuracy has Wilson's interval, every other score the bootstrap's percentiles. A delta is variant minus
+    reference on the same images; the interval of accuracy's is Tango's, those of all others the paired
+    bootstrap's. The verdict is `pass` where the interval lies above `-margin`, `fail` where it lies below,
+    else `inconclusive`. Only images with an expression label count, for flips as well. A model without an
+    expression head is judged by `ccc_mean` on its images with valence or arousal, and has no discordant
+    pairs and no flips.
+
     Args:
         outputs: variant id -> its outputs, the reference among them.
         margin: non-inferiority margin, as a share of accuracy (without expressions: of `ccc_mean`).
@@ -72,51 +76,6 @@ def judge(
         drifted = None if name == reference else standard.drift(source, answers, margin)
         judged[name] = Judged(standard.scores(answers), drifted, sampled[name].draws)
     return judged
-
-
-def scores(
-    outputs: Outputs,
-    truth: Truth,
-    heads: Sequence[Head],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    confidence: float = CONFIDENCE,
-) -> Scores:
-    """One variant against the labels: Wilson's interval for accuracy, bootstrap percentiles for the rest.
-
-    Raises: as `judge`.
-    """
-    name = "outputs"
-    sampled = sample({name: outputs}, truth, heads, resamples=resamples, seed=seed)[name]
-    return _Standard(truth, judged_by(heads, truth), confidence).scores(_Answers(name, outputs, sampled))
-
-
-def drift(
-    source_outputs: Outputs,
-    variant_outputs: Outputs,
-    truth: Truth,
-    heads: Sequence[Head],
-    *,
-    margin: float,
-    reference: str = "source",
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    confidence: float = CONFIDENCE,
-) -> Drift:
-    """A variant against its source on the same images; every delta is variant minus source.
-
-    The interval of accuracy's delta is Tango's, those of all others the paired bootstrap's. The verdict
-    is `pass` where the interval lies above `-margin`, `fail` where it lies below, else `inconclusive`.
-    Only images with an expression label count, for flips as well. A model without an expression head is
-    judged by `ccc_mean` on its images with valence or arousal, and has no discordant pairs and no flips.
-
-    Raises: as `judge`.
-    """
-    both = {reference: source_outputs, "variant": variant_outputs}
-    sampled = sample(both, truth, heads, resamples=resamples, seed=seed)
-    source, variant = (_Answers(name, both[name], sampled[name]) for name in both)
-    return _Standard(truth, judged_by(heads, truth), confidence).drift(source, variant, margin)
 
 
 @dataclass(frozen=True)

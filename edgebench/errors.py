@@ -20,7 +20,7 @@ EdgebenchError                    the work could not be done          exit 5
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -47,7 +47,9 @@ class EdgebenchError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders; keyword-only arguments need this to survive pickling.
-        return _rebuild, (type(self), self.problem, self.subject, self.fix)
+        notes = getattr(self, "__notes__", None)
+        state = {"__notes__": notes} if notes else None
+        return _rebuild, (type(self), self.problem, self.subject, self.fix), state
 
 
 def _rebuild(kind: type[EdgebenchError], problem: str, subject: str, fix: str) -> EdgebenchError:
@@ -127,3 +129,11 @@ class NewerStore(StoreError):
 
 class NothingMeasured(EdgebenchError):
     exit_code = 4
+
+
+def raise_all(failures: Sequence[EdgebenchError]) -> None:
+    """Raises the first failure, if any, with the others as its notes."""
+    if failures:
+        for other in failures[1:]:
+            failures[0].add_note(str(other))
+        raise failures[0]

@@ -17,15 +17,12 @@ from edgebench.frozen import Frozen
 from edgebench.records.baseline import Baseline, BaselineScores, BaselineVariant
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.finding import Finding, GateResult, Status
-from edgebench.records.results import Estimate, Latency, Results, VariantResult
+from edgebench.records.results import CRITERIA, Estimate, Latency, Results, VariantResult
 from edgebench.specs.model import Budgets
 from edgebench.specs.variant import SOURCE
 from edgebench.units import NOT_MEASURED, percent_text, points_text, ratio_text, score_text
 
 NonNegative = Annotated[float, Field(ge=0)]
-
-CRITERIA = ("accuracy", "ccc_mean")
-"""What is held against the baseline: the first of these that it knows. Higher is better in both."""
 
 ROUNDING = 1e-6
 """Sums of floats differ this much between processors without a single answer being another."""

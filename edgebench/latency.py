@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -39,7 +39,8 @@ def summarize(
 
     Raises:
         NothingMeasured: there are no blocks.
-        UsageError: they are of several jobs, or one variant's are of several artifacts or runtimes.
+        UsageError: they are of several jobs, one variant's are of several artifacts or runtimes, or a round
+            holds two blocks that a ratio would have to choose from.
     """
     if not blocks:
         raise NothingMeasured("no latency block", fix="run `edgebench run`")
@@ -69,7 +70,7 @@ def paired_ratio(
     """Latency over that of `base`: the median of the rounds' ratios, its interval a bootstrap over rounds.
 
     Raises:
-        UsageError: the two were not measured under the same conditions.
+        UsageError: the two were not measured under the same conditions, or one has several blocks in a round.
         NothingMeasured: no round holds both.
     """
     subject = f"{blocks[0].variant} against {base[0].variant}"
@@ -88,13 +89,13 @@ def median_draws(series: Sequence[Sequence[Block]], *, resamples: int = RESAMPLE
     """Medians in ms of several variants' blocks over resampled rounds, the same rounds for all.
 
     Args:
-        series: the blocks of each variant, all of one job.
+        series: the blocks of each variant with one thread count, all of one job.
 
     Returns:
         float64 [resamples, variants], for `pareto.front_probability`.
 
     Raises:
-        UsageError: the blocks are of several jobs.
+        UsageError: the blocks are of several jobs, or a variant has several in a round.
         NothingMeasured: no round holds all variants.
     """
     _one("job", (block.job for blocks in series for block in blocks), subject="latency blocks")
@@ -112,6 +113,7 @@ def conditions(blocks: Sequence[Block]) -> dict[str, str]:
         "job": _joined(block.job for block in blocks),
         "device": _joined(block.device for block in blocks),
         "runtime": _joined(f"{block.runtime} {block.runtime_version}".strip() for block in blocks),
+        "executed_by": _joined(_paths(blocks)),
         "threads": _joined(str(block.threads) for block in blocks),
         "governor": _joined(reading.get("governor") or "unknown" for reading in readings),
         "frequency_mhz": _span(_highest(reading.get("frequency_khz")) for reading in readings),
@@ -202,6 +204,10 @@ def _caveats(blocks: Sequence[Block]) -> Iterator[Caveat]:
     if spread > SPREAD:
         text = f"block medians from {medians.min():.3g} to {medians.max():.3g} ms, {100 * spread:.0f} % apart"
         yield Caveat(kind="unsteady", text=text, fix="fix the clock rate, cool the device, measure more rounds")
+    paths = _paths(blocks)
+    if len(paths) > 1:
+        text = f"its blocks were executed by {_joined(paths)}"
+        yield Caveat(kind="path-changed", text=text, fix="measure again; if that does not help, look at the runtime")
     governors = conditions(blocks)["governor"]
     if " / " in governors:
         yield Caveat(kind="governor-changed", text=f"the governor was {governors}", fix="set one and measure again")
@@ -222,8 +228,23 @@ def _common_rounds(series: Sequence[Sequence[Block]]) -> list[int]:
 
 
 def _medians_of(blocks: Sequence[Block], rounds: Sequence[int]) -> np.ndarray:
+    """float64 [rounds]; a round that holds two blocks has no one median."""
+    held = Counter(block.round for block in blocks)
+    repeated = next((number for number, count in held.items() if count > 1), None)
+    if repeated is not None:
+        threads = _joined(str(block.threads) for block in blocks)
+        raise UsageError(
+            f"round {repeated} holds {held[repeated]} blocks (threads: {threads})",
+            subject=blocks[0].variant,
+            fix="pass the blocks of one thread count",
+        )
     by_round = dict(zip((block.round for block in blocks), block_medians_ms(blocks), strict=True))
     return np.array([by_round[number] for number in rounds])
+
+
+def _paths(blocks: Sequence[Block]) -> set[str]:
+    """What executed the blocks, as far as their runtimes told."""
+    return {block.path for block in blocks if block.path}
 
 
 def _fp32_of(variant: str) -> str:

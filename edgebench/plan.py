@@ -73,14 +73,14 @@ def job_id(
     threads: Sequence[int],
     *,
     device: DeviceSpec,
-    runtimes: Mapping[str, str],
+    machine: Mapping[str, Any],
     inputs: Mapping[str, str],
     repetition: int = 0,
 ) -> str:
     """Equal for two jobs that would measure the same thing: the later one continues the earlier one's journal.
 
     Args:
-        runtimes: runtime -> version on the device.
+        machine: what decides a latency besides the job: processor, runtimes, the agent.
         inputs: key -> sha256 of the images and the affine step it stands for.
         repetition: another number makes another job of the same work.
     """
@@ -91,7 +91,7 @@ def job_id(
         "device": device.name,
         "affinity": device.cpu_affinity,
         "veto": device.veto.model_dump(),
-        "runtimes": dict(runtimes),
+        "machine": dict(machine),
         "inputs": dict(inputs),
         "repetition": repetition,
     }

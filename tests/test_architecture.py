@@ -11,15 +11,16 @@ PACKAGE = Path(__file__).resolve().parents[1] / "edgebench"
 
 FLOORS: dict[str, int] = {
     "errors": 0,
-    **dict.fromkeys(("registry", "digests", "units", "frozen", "progress", "agent"), 1),
-    **dict.fromkeys(("specs", "records", "stats"), 2),
-    **dict.fromkeys(("inputs", "metrics", "plan", "pareto", "latency", "zoo"), 3),
-    **dict.fromkeys(("sources", "drift"), 4),
-    **dict.fromkeys(("targets", "data", "training", "transports", "render", "store", "gate"), 5),
-    "pipeline": 6,
-    "api": 7,
-    **dict.fromkeys(("cli", "__init__"), 8),
-    "__main__": 9,
+    **dict.fromkeys(("registry", "digests", "files", "units", "frozen", "progress", "agent"), 1),
+    **dict.fromkeys(("specs", "stats"), 2),
+    "records": 3,
+    **dict.fromkeys(("inputs", "metrics", "plan", "pareto", "latency", "zoo"), 4),
+    **dict.fromkeys(("sources", "drift"), 5),
+    **dict.fromkeys(("targets", "data", "training", "transports", "render", "store", "gate"), 6),
+    "pipeline": 7,
+    "api": 8,
+    **dict.fromkeys(("cli", "__init__"), 9),
+    "__main__": 10,
 }
 # The agent is one shipped file: it must stay whole, whatever it takes.
 LONGEST = {"edgebench_agent.py": 900}
@@ -33,19 +34,33 @@ def room(path: Path) -> str:
 
 
 def imported(path: Path) -> list[str]:
-    """Every edgebench module a file imports, at any depth of the code."""
+    """What a file imports of edgebench, at any depth of the code."""
+    package = ".".join(path.relative_to(PACKAGE.parent).parent.parts)
+    return [name for name in imports_of(path.read_text(), package) if name.partition(".")[0] == "edgebench"]
+
+
+def imports_of(code: str, package: str) -> list[str]:
+    """Full names of the modules that code in `package` imports, and of all that it takes out of them.
+
+    What is taken may be a module itself: in `from edgebench.targets import tflite` it is.
+    """
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.append(node.module)
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            # Of the package itself, what is taken alone tells the room.
+            found += [module] if "." in module else []
+            found += [f"{module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-    return [name for name in found if name.partition(".")[0] == "edgebench"]
+    return found
 
 
-def room_of(module: str) -> str:
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
+def room_of(name: str) -> str:
+    """Of a module, or of something inside one; what the package itself offers belongs to its front."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in FLOORS else "__init__"
 
 
 def test_every_room_has_a_floor() -> None:
@@ -70,7 +85,9 @@ def test_files_are_short(path: Path) -> None:
     [
         ("targets", "edgebench.targets:TARGETS"),
         ("data", "edgebench.data:LOADERS"),
+        ("sources", "edgebench.sources:LOADERS"),
         ("render", "edgebench.render:FORMATS"),
+        ("render", "edgebench.render.gate_report:GATE_FORMATS"),
         ("transports", "edgebench.transports:TRANSPORTS"),
         ("metrics", "edgebench.metrics:METRICS"),
         ("zoo", "edgebench.zoo:ARCHITECTURES"),
@@ -84,6 +101,35 @@ def test_plug_ins_of_a_room_do_not_import_one_another(name: str, table: str) -> 
     for plug_in in plug_ins:
         path = PACKAGE.parent / (plug_in.replace(".", "/") + ".py")
         assert not (set(imported(path)) & plug_ins) - {plug_in}, plug_in
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from edgebench.targets import tflite",
+        "from edgebench.targets import RunnableFile, tflite as other",
+        "from edgebench.targets.tflite import Tflite",
+        "import edgebench.targets.tflite",
+        "from . import tflite",
+        "from .tflite import Tflite",
+        "from ..targets import tflite",
+        "def late():\n    from edgebench.targets import tflite",
+    ],
+)
+def test_a_sibling_is_seen_however_it_is_imported(code: str) -> None:
+    found = imports_of(code, "edgebench.targets")
+    assert "edgebench.targets.tflite" in found
+    assert {room_of(name) for name in found} == {"targets"}
+
+
+def test_what_is_taken_out_of_a_module_belongs_to_its_room() -> None:
+    assert imports_of("from edgebench.stats import wilson", "edgebench") == [
+        "edgebench.stats",
+        "edgebench.stats.wilson",
+    ]
+    assert room_of("edgebench.stats.wilson") == "stats"
+    assert [room_of(name) for name in imports_of("from edgebench import stats", "edgebench.drift")] == ["stats"]
+    assert [room_of(name) for name in imports_of("from edgebench import quantize", "edgebench.cli")] == ["__init__"]
 
 
 def test_the_agent_imports_nothing_of_edgebench() -> None:

@@ -1,13 +1,16 @@
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.drift import drift, judge, scores
+from edgebench.drift import judge
 from edgebench.errors import NothingMeasured, UnknownName, UsageError
-from edgebench.specs.model import ExpressionHead, ValenceArousalHead
+from edgebench.metrics.sampling import Outputs, Truth
+from edgebench.records.results import Drift, Scores
+from edgebench.specs.model import ExpressionHead, Head, ValenceArousalHead
 from edgebench.stats import mcnemar_exact, tango_interval, wilson_interval
 
 EXPRESSION = ExpressionHead(kind="expression", name="expression", labels=("neutral", "happy", "sad"))
@@ -48,12 +51,35 @@ def random_case(samples: int = 400, seed: int = 0) -> tuple[dict[str, np.ndarray
     return truth, source, variant
 
 
+def drift_of(
+    source: Outputs,
+    variant: Outputs,
+    truth: Truth,
+    heads: Sequence[Head],
+    *,
+    margin: float,
+    resamples: int = 200,
+    seed: int = 0,
+) -> Drift:
+    both = {"source": source, "variant": variant}
+    judged = judge(both, truth, heads, reference="source", margin=margin, resamples=resamples, seed=seed)
+    found = judged["variant"].drift
+    assert found is not None
+    return found
+
+
+def scores_of(outputs: Outputs, truth: Truth, heads: Sequence[Head], *, resamples: int = 200) -> Scores:
+    return judge({"source": outputs}, truth, heads, reference="source", margin=0.02, resamples=resamples)[
+        "source"
+    ].scores
+
+
 # ---- drift ----------------------------------------------------------------------------------------------------------
 
 
 def test_planted_changes_are_counted() -> None:
     truth, source, variant = planted(800, lost=9, gained=4, changed=5)
-    found = drift(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02)
+    found = drift_of(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02)
     assert (found.samples, found.lost, found.gained, found.flips) == (800, 9, 4, 18)
     assert found.p_value == mcnemar_exact(9, 4)
     delta = found.deltas["accuracy"]
@@ -63,17 +89,17 @@ def test_planted_changes_are_counted() -> None:
 
 def test_flips_are_counted_per_class_of_the_sources_call() -> None:
     truth, source, variant = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 2, 2]), np.array([1, 0, 2, 2, 0])
-    found = drift(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02)
+    found = drift_of(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02)
     assert found.flips_by_class == {"neutral": 1, "happy": 2, "sad": 1}
 
 
 def test_images_without_a_label_do_not_count() -> None:
     truth, source, variant = planted(90, lost=3, gained=1)
-    whole = drift(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02)
+    whole = drift_of(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02)
     more = [np.append(ids, [0, 1, 2]) for ids in (source, (variant))]
     more[1][-1] = 0
     labels = np.append(truth, [-1, -1, -1])
-    partly = drift(one_hot(more[0]), one_hot(more[1]), {"expression": labels}, HEADS, margin=0.02)
+    partly = drift_of(one_hot(more[0]), one_hot(more[1]), {"expression": labels}, HEADS, margin=0.02)
     assert partly.model_dump(exclude={"deltas"}) == whole.model_dump(exclude={"deltas"})
     assert partly.deltas["accuracy"] == whole.deltas["accuracy"]
 
@@ -92,20 +118,20 @@ def test_the_verdict_is_about_the_interval_and_its_reason_has_the_numbers(
     lost: int, gained: int, verdict: str, reason: str
 ) -> None:
     truth, source, variant = planted(800, lost=lost, gained=gained)
-    found = drift(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02)
+    found = drift_of(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02)
     assert (found.verdict, found.reason) == (verdict, reason)
 
 
 def test_few_images_prove_nothing_even_where_no_prediction_changed() -> None:
     truth, source, _ = planted(60, lost=0, gained=0)
-    found = drift(one_hot(source), one_hot(source), {"expression": truth}, HEADS, margin=0.02)
+    found = drift_of(one_hot(source), one_hot(source), {"expression": truth}, HEADS, margin=0.02)
     assert (found.verdict, found.flips, found.p_value) == ("inconclusive", 0, 1.0)
 
 
 def test_every_metric_has_a_paired_delta() -> None:
     truth, source, variant = random_case()
-    found = drift(source, variant, truth, HEADS, margin=0.02, resamples=300)
-    before, after = (scores(outputs, truth, HEADS, resamples=10).metrics for outputs in (source, variant))
+    found = drift_of(source, variant, truth, HEADS, margin=0.02, resamples=300)
+    before, after = (scores_of(outputs, truth, HEADS, resamples=10).metrics for outputs in (source, variant))
     assert list(found.deltas) == list(before)
     for name, delta in found.deltas.items():
         assert delta.value == pytest.approx(after[name].value - before[name].value, abs=1e-12)
@@ -116,25 +142,25 @@ def test_every_metric_has_a_paired_delta() -> None:
 
 def test_a_paired_interval_is_narrower_than_the_scores_own() -> None:
     truth, source, variant = random_case()
-    delta = drift(source, variant, truth, HEADS, margin=0.02, resamples=500).deltas["rmse_valence"]
-    score = scores(source, truth, HEADS, resamples=500).metrics["rmse_valence"]
+    delta = drift_of(source, variant, truth, HEADS, margin=0.02, resamples=500).deltas["rmse_valence"]
+    score = scores_of(source, truth, HEADS, resamples=500).metrics["rmse_valence"]
     assert delta.high - delta.low < 0.7 * (score.high - score.low)  # type: ignore[operator]
 
 
 def test_without_an_expression_head_the_mean_concordance_is_judged() -> None:
     truth, source, variant = random_case()
-    found = drift(source, {"va": variant["va"] / 2}, truth, (AFFECT,), margin=0.02, resamples=300)
+    found = drift_of(source, {"va": variant["va"] / 2}, truth, (AFFECT,), margin=0.02, resamples=300)
     assert (found.lost, found.gained, found.flips, found.flips_by_class, found.p_value) == (0, 0, 0, {}, 1.0)
     assert found.samples == 400
     assert found.verdict == "fail"
     assert re.fullmatch(r"loses 0\.\d{3} of ccc_mean \[.*\] on 400 images, margin 0\.020 of ccc_mean", found.reason)
-    assert drift(source, variant, truth, (AFFECT,), margin=0.02, resamples=50).verdict == "pass"
+    assert drift_of(source, variant, truth, (AFFECT,), margin=0.02, resamples=50).verdict == "pass"
 
 
 def test_a_dead_valence_head_fails_instead_of_being_undefined() -> None:
     truth, source, _ = random_case()
     dead = {**source, "va": np.zeros_like(source["va"])}
-    found = drift(source, dead, truth, (AFFECT,), margin=0.02, resamples=50)
+    found = drift_of(source, dead, truth, (AFFECT,), margin=0.02, resamples=50)
     assert found.verdict == "fail"
     assert "pcc_valence" not in found.deltas
 
@@ -142,20 +168,20 @@ def test_a_dead_valence_head_fails_instead_of_being_undefined() -> None:
 def test_labels_without_spread_leave_nothing_to_judge_valence_by() -> None:
     outputs = {"va": np.full((20, 2), 0.5)}
     with pytest.raises(NothingMeasured):
-        drift(outputs, outputs, {"valence_arousal": np.full((20, 2), 0.5)}, (AFFECT,), margin=0.02, resamples=5)
+        drift_of(outputs, outputs, {"valence_arousal": np.full((20, 2), 0.5)}, (AFFECT,), margin=0.02, resamples=5)
 
 
 def test_a_negative_margin_is_refused() -> None:
     truth, source, variant = planted(20, lost=1, gained=0)
     with pytest.raises(UsageError, match="margin"):
-        drift(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=-0.01)
+        drift_of(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=-0.01)
 
 
 @given(called)
 def test_drift_the_other_way_is_its_mirror(columns: np.ndarray) -> None:
     truth, source, variant = columns.T
-    there = drift(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.1, resamples=20)
-    back = drift(one_hot(variant), one_hot(source), {"expression": truth}, HEADS, margin=0.1, resamples=20)
+    there = drift_of(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.1, resamples=20)
+    back = drift_of(one_hot(variant), one_hot(source), {"expression": truth}, HEADS, margin=0.1, resamples=20)
     assert (there.lost, there.gained, there.flips) == (back.gained, back.lost, back.flips)
     assert there.lost + there.gained <= there.flips
     assert there.deltas["accuracy"].low == pytest.approx(-back.deltas["accuracy"].high, abs=1e-9)  # type: ignore[operator]
@@ -167,7 +193,7 @@ def test_drift_the_other_way_is_its_mirror(columns: np.ndarray) -> None:
 
 def test_scores_hold_accuracy_with_wilsons_interval_and_the_confusion() -> None:
     truth, source, _ = planted(80, lost=0, gained=0)
-    found = scores(one_hot(source), {"expression": truth}, HEADS)
+    found = scores_of(one_hot(source), {"expression": truth}, HEADS)
     accuracy = found.metrics["accuracy"]
     assert (accuracy.value, accuracy.low, accuracy.high) == (0.75, *wilson_interval(60, 80))
     assert found.samples == np.sum(found.confusion) == 80
@@ -177,7 +203,7 @@ def test_scores_hold_accuracy_with_wilsons_interval_and_the_confusion() -> None:
 def test_scores_of_valence_and_arousal_alone_have_no_classes() -> None:
     truth, source, _ = random_case()
     truth["valence_arousal"][:100] = np.nan
-    found = scores(source, truth, (AFFECT,), resamples=50)
+    found = scores_of(source, truth, (AFFECT,), resamples=50)
     assert (found.samples, found.classes, found.confusion) == (300, (), ())
     assert "accuracy" not in found.metrics
 
@@ -186,7 +212,7 @@ def test_a_bootstrap_interval_narrows_with_the_square_root_of_the_images() -> No
     widths = []
     for samples in (200, 3200):
         truth, source, _ = random_case(samples)
-        found = scores(source, truth, HEADS, resamples=500).metrics["macro_f1"]
+        found = scores_of(source, truth, HEADS, resamples=500).metrics["macro_f1"]
         widths.append(found.high - found.low)  # type: ignore[operator]
     assert widths[0] / widths[1] == pytest.approx(4, rel=0.25)
 
@@ -196,21 +222,23 @@ def test_a_bootstrap_interval_narrows_with_the_square_root_of_the_images() -> No
 
 def test_judging_together_gives_what_judging_alone_gives() -> None:
     truth, source, variant = random_case()
-    judged = judge({"src": source, "int8": variant}, truth, HEADS, reference="src", margin=0.02, resamples=100)
-    alone = drift(source, variant, truth, HEADS, margin=0.02, reference="src", resamples=100)
+    _, _, other = random_case(seed=1)
+    outputs = {"src": source, "other": other, "int8": variant}
+    judged = judge(outputs, truth, HEADS, reference="src", margin=0.02, resamples=100)
+    alone = drift_of(source, variant, truth, HEADS, margin=0.02, resamples=100)
     assert judged["src"].drift is None
     assert judged["int8"].drift is not None
-    assert judged["int8"].drift.reason == alone.reason
+    assert (judged["int8"].drift.reference, judged["int8"].drift.reason) == ("src", alone.reason)
     for name, delta in judged["int8"].drift.deltas.items():
         assert delta.low == pytest.approx(alone.deltas[name].low, abs=1e-12)
-    assert judged["int8"].scores.confusion == scores(variant, truth, HEADS, resamples=10).confusion
+    assert judged["int8"].scores.confusion == scores_of(variant, truth, HEADS, resamples=10).confusion
     assert judged["int8"].draws["accuracy"].shape == (100,)
 
 
 def test_the_same_seed_gives_the_same_intervals_and_another_seed_others() -> None:
     truth, source, variant = random_case()
     first, again, other = (
-        drift(source, variant, truth, HEADS, margin=0.02, resamples=50, seed=seed) for seed in (1, 1, 2)
+        drift_of(source, variant, truth, HEADS, margin=0.02, resamples=50, seed=seed) for seed in (1, 1, 2)
     )
     assert first == again
     assert first.deltas["log_loss"] != other.deltas["log_loss"]

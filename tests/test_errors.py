@@ -27,6 +27,14 @@ def test_every_error_crosses_a_process_border_whole(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_notes_cross_a_process_border_too(kind):
+    error = kind("is broken")
+    error.add_note("while converting")
+    assert pickle.loads(pickle.dumps(error)).__notes__ == ["while converting"]
+    assert not hasattr(pickle.loads(pickle.dumps(kind("is broken"))), "__notes__")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_tree_in_the_docstring_is_the_tree_of_classes(kind):
     assert re.search(rf"^ *{kind.__name__}\b", errors.__doc__, re.MULTILINE)
 

@@ -215,13 +215,24 @@ def test_series_without_a_common_round_are_not_compared() -> None:
         paired_ratio([block(round_=1)], [block(FP32, 0)])
 
 
+def test_blocks_of_several_thread_counts_have_no_one_ratio() -> None:
+    fp32 = series(FP32, [2.0, 2.0]) + series(FP32, [1.2, 1.2], threads=2)
+    int8 = series(INT8, [1.0, 1.0]) + series(INT8, [0.9, 0.9], threads=2)
+    with pytest.raises(UsageError, match=r"round 0 holds 2 blocks \(threads: 1 / 2\).*one thread count"):
+        paired_ratio(int8, fp32)
+    with pytest.raises(UsageError, match="round 0 holds 2 blocks"):
+        median_draws([int8, series(FP32, [2.0, 2.0])])
+    assert summarize(fp32 + int8)[INT8, 2].ratio_to_fp32.value == pytest.approx(0.75, rel=1e-5)  # type: ignore[union-attr]
+
+
 def test_conditions_are_read_from_the_blocks() -> None:
-    blocks = series(INT8, [1.0, 1.0])
+    blocks = series(INT8, [1.0, 1.0], path="XNNPACK in 1 part(s)")
     blocks.append(block(round_=2, after=reading(mhz=1200, celsius=63.4)))
     assert only(blocks).conditions == {
         "job": "job-1",
         "device": "rpi4",
         "runtime": "litert 2.3.0",
+        "executed_by": "XNNPACK in 1 part(s)",
         "threads": "1",
         "governor": "performance",
         "frequency_mhz": "1200 to 1500",
@@ -233,6 +244,7 @@ def test_conditions_are_read_from_the_blocks() -> None:
 def test_a_machine_that_tells_nothing_has_an_unknown_governor() -> None:
     found = conditions([block(before={}, after={"governor": "", "frequency_khz": {}, "millicelsius": {}})])
     assert found["governor"] == "unknown"
+    assert "executed_by" not in found
     assert "frequency_mhz" not in found
     assert "temperature_c" not in found
 
@@ -267,6 +279,18 @@ def test_a_governor_that_changed_within_the_job_is_a_caveat() -> None:
     latency = only([*series(INT8, [1.0] * 4), block(round_=4, after=reading("powersave"))])
     assert kinds(latency) == ["governor-changed"]
     assert latency.conditions["governor"] == "performance / powersave"
+
+
+def test_another_path_in_between_is_a_caveat() -> None:
+    latency = only([*series(INT8, [1.0] * 4, path="XNNPACK in 1 part(s)"), block(round_=4, path="built-in kernels")])
+    assert kinds(latency) == ["path-changed"]
+    assert latency.caveats[0].text == "its blocks were executed by XNNPACK in 1 part(s) / built-in kernels"
+
+
+def test_variants_that_different_kernels_execute_are_compared() -> None:
+    fp32, int8 = series(FP32, [2.0] * 5, path="XNNPACK in 1 part(s)"), series(INT8, [1.0] * 5, path="built-in kernels")
+    assert paired_ratio(int8, fp32).value == pytest.approx(0.5, rel=1e-5)
+    assert [kinds(latency) for latency in summarize(fp32 + int8).values()] == [[], []]
 
 
 def test_draws_share_rounds_so_that_a_slow_round_moves_no_ratio() -> None:

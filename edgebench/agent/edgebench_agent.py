@@ -352,7 +352,10 @@ def bench(task: Json, emit: Callable[[Json], None]) -> Json:
     gc.collect()
     gc.disable()
     warmup_invocations, steady = warm_up(runtime.invoke, items, settings)
+    # Around the timed invocations only: loading and warming up would dilute what others did meanwhile.
+    before = telemetry()
     latencies_ns = timed(runtime.invoke, items, settings["measure_s"], settings["min_invocations"])
+    after = telemetry()
     gc.enable()
     peak = peak_rss_bytes()
     outputs, outputs_sha256 = answers(runtime, items)
@@ -364,7 +367,9 @@ def bench(task: Json, emit: Callable[[Json], None]) -> Json:
         "first_ns": first_ns,
         "warmup_invocations": warmup_invocations,
         "steady": steady,
+        "before": before,
         "latencies_ns": latencies_ns,
+        "after": after,
         "peak_rss_bytes": peak,
         "outputs": outputs,
         "outputs_sha256": outputs_sha256,
@@ -403,7 +408,7 @@ def warm_up(invoke: Callable[[Any], None], items: list[Any], settings: Json) -> 
         elapsed = time.monotonic() - began
         if previous and steady and elapsed >= least_s:
             return count, True
-        if elapsed >= most_s:
+        if previous and elapsed >= most_s:  # one window of a slow model may outlast it
             return count, False
         previous = median
 
@@ -603,12 +608,10 @@ def measure(task: Json, block: Json) -> Json:
     ask = {"runtime": block["runtime"], "model": block["model"], "threads": block["threads"], **images}
     vetoed: list[str] = []
     for attempt in range(1, task["veto"]["repeats"] + 2):
-        before = telemetry()
         answer = in_child({**ask, "task": "bench", "settings": task["settings"], "affinity": task.get("affinity")})
-        after = telemetry()
         if "error" in answer:
             return {**line, "error": answer["error"]}
-        reasons = vetoes(before, after, task["veto"])
+        reasons = vetoes(answer["before"], answer["after"], task["veto"])
         if not reasons or attempt > task["veto"]["repeats"]:
             break
         vetoed += reasons
@@ -618,7 +621,7 @@ def measure(task: Json, block: Json) -> Json:
     outputs = answer.pop("outputs")
     del answer["schema"]
     measured = {key: block[key] for key in ("variant", "runtime", "threads", "round", "position")}
-    measured.update(answer, attempt=attempt, before=before, after=after, vetoes=vetoed, disturbed=reasons)
+    measured.update(answer, attempt=attempt, vetoes=vetoed, disturbed=reasons)
     return {**line, "measured": measured, "outputs": outputs}
 
 

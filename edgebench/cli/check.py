@@ -40,19 +40,18 @@ def check(
     data: Data = "synthetic",
 ) -> int:
     """Gate what was measured last. Exit 0 pass, 1 fail, 3 inconclusive, 4 nothing measured."""
+    from edgebench.files import as_store_errors
     from edgebench.gate import GateRules
     from edgebench.pipeline.check import check
-    from edgebench.pipeline.workspace import names
     from edgebench.registry import resolve
     from edgebench.render.gate_report import GATE_FORMATS
     from edgebench.specs.data import DataSettings
-    from edgebench.store.blobs import as_store_errors
 
     if baseline is None and BASELINE.exists():
         baseline = BASELINE
     result = check(
         session.workspace,
-        names(model) if model else (),
+        model or (),
         baseline=baseline,
         rules=GateRules(
             allowed_loss=allowed_loss,
@@ -82,8 +81,7 @@ def baseline(
 ) -> None:
     """Write what was measured last as the baseline that `check` holds later results against."""
     from edgebench.pipeline.check import write_baseline_of
-    from edgebench.pipeline.workspace import names
 
-    written = write_baseline_of(session.workspace, names(model) if model else (), out)
+    written = write_baseline_of(session.workspace, model or (), out)
     session.answer({"file": out, "baseline": written})
     session.say(f"{out}: {len(written.variants)} variants; commit it")

@@ -23,10 +23,9 @@ def report(
     """Write speed-accuracy Pareto pages, tables and pictures of everything that was measured."""
     from edgebench.cli.tables import show_results
     from edgebench.pipeline.report import report
-    from edgebench.pipeline.workspace import names
     from edgebench.render.conclusions import conclusions
 
-    pages = report(session.workspace, names(model) if model else (), device=device, out=out)
+    pages = report(session.workspace, model or (), device=device, out=out)
     session.answer({"pages": [{"folder": page.folder, "results": page.results} for page in pages]})
     for page in pages:
         dataset = page.results.dataset.name if page.results.dataset else "not evaluated"

@@ -11,8 +11,8 @@ from edgebench.cli.session import Session
 
 def schema(session: Session, out: Out = None) -> None:
     """Write the JSON Schemas of model and device specs, so that editors complete and check them."""
+    from edgebench.files import as_store_errors
     from edgebench.specs.schema import json_schemas
-    from edgebench.store.blobs import as_store_errors
 
     folder = out or Path("schemas")
     written = []

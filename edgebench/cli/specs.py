@@ -11,7 +11,7 @@ from edgebench.cli.session import Column, Session
 from edgebench.cli.verb import verb
 
 if TYPE_CHECKING:
-    from edgebench.specs.catalog import Catalog
+    from edgebench.specs.catalog import Catalog, Entry
 
 Row = Callable[[Any], tuple[str, ...]]
 
@@ -26,17 +26,15 @@ def add_spec_commands(
     def list_(session: Session) -> int:
         """List what there is, broken ones with what is wrong."""
         entries = catalog(session).entries()
-        session.answer(
-            {entry.name: entry.spec if entry.spec else {"problems": map(str, entry.problems)} for entry in entries}
-        )
-        session.table(
-            (Column("name"), *map(Column, columns)),
-            [
-                (entry.name, *row(entry.spec)) if entry.spec else (entry.name, f"broken: {entry.problems[0]}")
-                for entry in entries
-            ],
-        )
+        session.answer({entry.name: entry.spec or {"problems": entry.problems} for entry in entries})
+        session.table((Column("name"), *map(Column, columns)), [(entry.name, *cells(entry)) for entry in entries])
         return 0
+
+    def cells(entry: Entry) -> tuple[str, ...]:
+        if entry.spec:
+            return row(entry.spec)
+        blank = [""] * (len(columns) - 1)
+        return *blank, f"broken: {entry.problems[0]}"
 
     @app.command("show")
     @verb
@@ -56,17 +54,10 @@ def add_spec_commands(
     ) -> int:
         """Report everything that is wrong in the files, line by line; exit 2 where something is."""
         found = catalog(session)
-        for name in names or ():
-            found.load(name)
-        problems = [
-            problem
-            for problem in found.validate()
-            if not names or any(problem.file == str(found.files()[name]) for name in names)
-        ]
+        problems = found.validate(names or ())
         session.answer({"problems": problems})
         for problem in problems:
             session.say(str(problem))
-        session.say(
-            f"{len(problems)} problem(s)" if problems else f"{len(names or found.files())} {kind} spec(s) are good"
-        )
+        count = len(set(names or found.files()))
+        session.say(f"{len(problems)} problem(s)" if problems else f"{count} {kind} spec(s) are good")
         return 2 if problems else 0

@@ -34,7 +34,7 @@ def verify(
 @app.command("gc")
 @verb
 def gc(session: Session) -> None:
-    """Remove what no record names and what killed runs left, if older than an hour."""
+    """Remove what no record names and what killed runs left, if older than a day."""
     from edgebench.units import bytes_text
 
     files, freed_bytes = session.workspace.store.gc()

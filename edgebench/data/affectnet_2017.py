@@ -29,7 +29,10 @@ _PROBED = 64
 
 class Affectnet2017:
     layout: ClassVar[str] = "2017"
-    looked_for: ClassVar[str] = "validation.csv or training.csv, with the picture folders beside it"
+    looked_for: ClassVar[str] = "AffectNet 2017: validation.csv or training.csv, with the picture folders beside it"
+
+    def name(self, folder: Path) -> str:
+        return f"AffectNet ({self.layout} layout, {folder.name})"
 
     def detect(self, folder: Path) -> bool:
         return bool(self.splits(folder))

@@ -25,7 +25,10 @@ _ENDINGS = ("_exp.npy", "_val.npy", "_aro.npy", "_lnd.npy")
 
 class Affectnet2021:
     layout: ClassVar[str] = "2021"
-    looked_for: ClassVar[str] = "val_set or train_set, each with images/ and annotations/"
+    looked_for: ClassVar[str] = "AffectNet 2021: val_set or train_set, each with images/ and annotations/"
+
+    def name(self, folder: Path) -> str:
+        return f"AffectNet ({self.layout} layout, {folder.name})"
 
     def detect(self, folder: Path) -> bool:
         return bool(self.splits(folder))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
+import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edgebench import files
 from edgebench.errors import StoreError
 
 
@@ -18,18 +18,13 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StoreError: the folder cannot be written, or is full.
     """
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
+        with files.replacing(path) as temporary:
+            yield temporary
     except StoreError:
         raise
     except OSError as exc:
         raise unwritable(path.parent, exc) from exc
-    finally:
-        if temporary.exists():
-            temporary.unlink()
 
 
 @contextmanager
@@ -44,8 +39,8 @@ def building(path: Path) -> Iterator[None]:
     except OSError as exc:
         raise unwritable(path.parent, exc) from exc
     try:
-        for leftover in path.parent.glob(f"{path.stem}.*.tmp"):
-            leftover.unlink()
+        for leftover in path.parent.glob(f"{files.PARTS}{glob.escape(path.stem)}.*"):
+            files.remove(leftover)
         yield
     finally:
         lock.release()

@@ -64,7 +64,11 @@ class Loader(Protocol):
 
     layout: ClassVar[str]
     looked_for: ClassVar[str]
-    """The files that mark the layout, for the message when none fits."""
+    """The layout and the files that mark it, for the message when none fits."""
+
+    def name(self, folder: Path) -> str:
+        """What a set that stands in the folder is called wherever its results are shown."""
+        ...
 
     def detect(self, folder: Path) -> bool:
         """True when the folder holds at least one part in this layout."""
@@ -79,7 +83,7 @@ class Loader(Protocol):
         ...
 
     def read(self, folder: Path, split: Split) -> Index:
-        """Every annotation of a part that is there.
+        """Every annotation of a part that is there, without a name: `open_index` gives it.
 
         Raises:
             DataError: an annotation is missing, malformed or out of range.
@@ -91,15 +95,14 @@ def count_classes(expression: np.ndarray) -> dict[str, int]:
     return {label: int((expression == number).sum()) for number, label in enumerate(LABELS)}
 
 
-def named(index: Index) -> Index:
-    """The index with the name its own pictures give it: nothing synthetic is ever called AffectNet."""
+def named(index: Index, name: str) -> Index:
+    """The index under its loader's name for it, unless its pictures say that they are synthetic."""
     from edgebench.data.synthetic import MARKER
 
     step = max(1, len(index) // _PROBED)
     probes = (index.path(position) for position in range(0, len(index), step))
     synthetic = (index.folder / MARKER).exists() or any(is_synthetic_file(path) for path in probes)
-    real = f"AffectNet ({index.layout} layout, {index.folder.name})"
-    return replace(index, name=synthetic_name(index.folder) if synthetic else real, synthetic=synthetic)
+    return replace(index, name=synthetic_name(index.folder) if synthetic else name, synthetic=synthetic)
 
 
 def is_synthetic_file(path: Path) -> bool:
@@ -148,7 +151,7 @@ def save_index(index: Index, path: Path) -> None:
 
 
 def saved_index(path: Path) -> Index | None:
-    """The index kept at `path`, named anew from its images; None where there is none that can be read."""
+    """The index kept at `path`, without a name; None where there is none that can be read."""
     import zipfile
 
     import numpy as np
@@ -159,7 +162,6 @@ def saved_index(path: Path) -> Index | None:
             header = json.loads(stored["header"].tobytes())
             arrays = {name: stored.get(name) for name in _ARRAYS}
         header |= {name: Path(header[name]) for name in ("folder", "root")} | {"files": tuple(header["files"])}
-        index = Index(name="", synthetic=False, **header, **arrays)
+        return Index(name="", synthetic=False, **header, **arrays)
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
-    return named(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebench.data.index import save_index, saved_index
+from edgebench.data.index import named, save_index, saved_index
 from edgebench.errors import DataError
 from edgebench.registry import resolve
 
@@ -30,7 +30,7 @@ def find_loader(folder: Path) -> Loader:
     fitting = [loader for loader in loaders if loader.detect(folder)]
     if len(fitting) == 1:
         return fitting[0]
-    sought = "; ".join(f"AffectNet {loader.layout}: {loader.looked_for}" for loader in loaders)
+    sought = "; ".join(loader.looked_for for loader in loaders)
     problem = "holds more than one data set layout" if fitting else "holds no data set that a loader knows"
     raise DataError(problem, subject=str(folder), fix=f"looked for {sought}")
 
@@ -53,12 +53,11 @@ def open_index(folder: Path, split: Split, *, cache: Path) -> Index:
         raise DataError(
             f"has no {split} part (found: {', '.join(present)})",
             subject=str(folder),
-            fix=f"AffectNet {loader.layout} is {loader.looked_for}",
+            fix=f"looked for {loader.looked_for}",
         )
     path = cache / "index" / f"{loader.key(folder, split)}.npz"
-    kept = saved_index(path)
-    if kept is not None:
-        return kept
-    index = loader.read(folder, split)
-    save_index(index, path)
-    return index
+    index = saved_index(path)
+    if index is None:
+        index = loader.read(folder, split)
+        save_index(index, path)
+    return named(index, loader.name(index.folder))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebench.data.index import LABELS, Index, Split, named
+from edgebench.data.index import LABELS, Index, Split
 from edgebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def make_index(rows: Rows, *, folder: Path, root: Path, layout: str, split: Spli
         raise DataError(
             f"no picture of the {split} part has a usable label", subject=str(folder), fix="check the annotations"
         )
-    index = Index(
+    return Index(
         name="",
         layout=layout,
         split=split,
@@ -75,7 +75,6 @@ def make_index(rows: Rows, *, folder: Path, root: Path, layout: str, split: Spli
         key=key,
         dropped=_dropped(rows, expression, invalid, kept=len(keep)),
     )
-    return named(index)
 
 
 def check_labels(rows: Rows) -> None:

@@ -43,15 +43,12 @@ class Metric:
 
     Args:
         head: kind of head it judges.
-        range: smallest and largest value it can take.
         statistics: canonical outputs [samples, width] and labels to float64 [samples, k].
         value: sums of the statistics [..., k] to [...]; NaN where the metric is undefined.
     """
 
     name: str
     head: Literal["expression", "valence_arousal"]
-    range: tuple[float, float]
-    higher_is_better: bool
     statistics: Callable[[np.ndarray, np.ndarray], np.ndarray]
     value: Callable[[np.ndarray], np.ndarray]
 

@@ -7,7 +7,6 @@ n, x, y, xx, yy, xy.
 from __future__ import annotations
 
 from functools import partial
-from math import inf
 
 import numpy as np
 
@@ -83,26 +82,26 @@ def _agreements(outputs: np.ndarray, truth: np.ndarray, *, axis: int) -> np.ndar
 
 
 def _rmse(name: str, axis: int) -> Metric:
-    return Metric(name, "valence_arousal", (0.0, inf), False, partial(_squares, axis=axis), _root_mean)
+    return Metric(name, "valence_arousal", partial(_squares, axis=axis), _root_mean)
 
 
 def _concordance(name: str, axis: int) -> Metric:
-    return Metric(name, "valence_arousal", (-1.0, 1.0), True, partial(_moments, axis=axis), _ccc)
+    return Metric(name, "valence_arousal", partial(_moments, axis=axis), _ccc)
 
 
 def _correlation(name: str, axis: int) -> Metric:
-    return Metric(name, "valence_arousal", (-1.0, 1.0), True, partial(_moments, axis=axis), _pcc)
+    return Metric(name, "valence_arousal", partial(_moments, axis=axis), _pcc)
 
 
 def _sign_agreement(name: str, axis: int) -> Metric:
-    return Metric(name, "valence_arousal", (0.0, 1.0), True, partial(_agreements, axis=axis), mean)
+    return Metric(name, "valence_arousal", partial(_agreements, axis=axis), mean)
 
 
 RMSE_VALENCE = _rmse("rmse_valence", VALENCE)
 RMSE_AROUSAL = _rmse("rmse_arousal", AROUSAL)
 CCC_VALENCE = _concordance("ccc_valence", VALENCE)
 CCC_AROUSAL = _concordance("ccc_arousal", AROUSAL)
-CCC_MEAN = Metric("ccc_mean", "valence_arousal", (-1.0, 1.0), True, _both_moments, _mean_ccc)
+CCC_MEAN = Metric("ccc_mean", "valence_arousal", _both_moments, _mean_ccc)
 PCC_VALENCE = _correlation("pcc_valence", VALENCE)
 PCC_AROUSAL = _correlation("pcc_arousal", AROUSAL)
 SAGR_VALENCE = _sign_agreement("sagr_valence", VALENCE)

@@ -7,7 +7,6 @@ first of the head's labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
 
 import numpy as np
 
@@ -89,6 +88,6 @@ def _ratio(above: int, below: int) -> float | None:
     return float(above / below) if below else None
 
 
-ACCURACY = Metric("accuracy", "expression", (0.0, 1.0), True, _hits, mean)
-MACRO_F1 = Metric("macro_f1", "expression", (0.0, 1.0), True, _class_counts, _macro_f1)
-LOG_LOSS = Metric("log_loss", "expression", (0.0, inf), False, _losses, mean)
+ACCURACY = Metric("accuracy", "expression", _hits, mean)
+MACRO_F1 = Metric("macro_f1", "expression", _class_counts, _macro_f1)
+LOG_LOSS = Metric("log_loss", "expression", _losses, mean)

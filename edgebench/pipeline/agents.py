@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +86,7 @@ def predict(job: PredictJob, work: Path, transport: Transport | None = None) -> 
                 "affine": job.affine,
                 "output": str(output),
             },
+            subject=job.subject,
         )
         with np.load(output) as arrays:
             outputs = [arrays[f"output_{i}"] for i in range(len(arrays.files))]
@@ -98,36 +98,19 @@ def predict_all(workspace: Workspace, jobs: Sequence[PredictJob]) -> Iterator[An
 
     A shard that fails does not stop the others. Leaving the iterator early stops the processes.
     """
-    todo: queue.SimpleQueue[PredictJob] = queue.SimpleQueue()
-    for job in jobs:
-        todo.put(job)
-    answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
-    work = workspace.store.folder("agents")
-    transports = [LocalTransport("local", work) for _ in range(min(workspace.jobs, len(jobs)))]
-    stopped = threading.Event()
-
-    def serve(transport: Transport) -> None:
-        while not stopped.is_set():
-            try:
-                job = todo.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                answers.put(predict(job, work, transport))
-            except EdgebenchError as exc:
-                answers.put(Answer(job, error=exc))
-            except BaseException as exc:  # handed to the caller's thread, which raises it
-                answers.put(exc)
-
-    for transport in transports:
-        threading.Thread(target=serve, args=(transport,), daemon=True).start()
+    work = workspace.store.folder("tmp")
+    transport = LocalTransport("local", workspace.store.folder("agents"))
+    pool = ThreadPoolExecutor(workspace.jobs)
     try:
-        for _ in jobs:
-            answer = answers.get()
-            if isinstance(answer, BaseException):
-                raise answer
-            yield answer
+        for future in as_completed([pool.submit(_answer, job, work, transport) for job in jobs]):
+            yield future.result()
     finally:
-        stopped.set()
-        for transport in transports:
-            transport.stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+        transport.stop()
+
+
+def _answer(job: PredictJob, work: Path, transport: Transport) -> Answer:
+    try:
+        return predict(job, work, transport)
+    except EdgebenchError as exc:
+        return Answer(job, error=exc)

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgebench.errors import NothingMeasured
-from edgebench.pipeline.quantize import contract_sha256
-from edgebench.pipeline.workspace import Workspace
+from edgebench.pipeline.workspace import Workspace, names
 from edgebench.records.artifact import Artifact
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
 from edgebench.sources import fingerprint
 from edgebench.specs.model import ModelSpec
-from edgebench.specs.variant import source_id
+from edgebench.specs.variant import FORMATS, RECIPES, Variant, model_of, source_id
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Shelf:
         newest_first = dict.fromkeys(
             job.device.name
             for job in reversed(self.jobs)
-            if any(variant.rpartition(".")[0] in wanted for variant in job.variants)
+            if any(model_of(variant) in wanted for variant in job.variants)
         )
         return list(reversed(newest_first))
 
@@ -84,29 +83,25 @@ class Shelf:
         """The newest records that belong together: artifacts of the model's present source and contract,
         evaluations of just these artifacts, blocks of just these artifacts."""
         spec = workspace.model(model)
-        source_sha256 = fingerprint(spec, spec.folder)
+        source_sha256 = fingerprint(spec)
         artifacts = self._artifacts(spec, source_sha256, dataset)
         evaluations = {
             each.variant: each
             for each in self.evaluations
             if each.model == model
             and each.dataset.id == dataset
-            and each.contract_sha256 == contract_sha256(spec)
+            and each.contract_sha256 == spec.input.sha256
             and each.artifact in (source_sha256, getattr(artifacts.get(each.variant), "blob", None))
         }
-        blocks = {
-            variant: found for variant, artifact in artifacts.items() if (found := self._blocks(artifact, device))
-        }
-        return Findings(spec, source_sha256, artifacts, evaluations, blocks)
+        return Findings(spec, source_sha256, artifacts, evaluations, self._blocks(artifacts, device))
 
     def _artifacts(self, spec: ModelSpec, source_sha256: str, dataset: str | None) -> dict[str, Artifact]:
-        contract = contract_sha256(spec)
         own = [
             artifact
             for artifact in self.artifacts
             if artifact.model == spec.name
             and artifact.source_sha256 == source_sha256
-            and artifact.contract_sha256 == contract
+            and artifact.contract_sha256 == spec.input.sha256
         ]
         evaluated = {each.artifact for each in self.evaluations if each.dataset.id == dataset}
         # Of several, one that was evaluated on this data set, and of those the newest.
@@ -114,31 +109,31 @@ class Shelf:
         chosen = {artifact.variant: artifact for artifact in own}
         return {variant: chosen[variant] for variant in sorted(chosen, key=_order)}
 
-    def _blocks(self, artifact: Artifact, device: str | None) -> list[Block]:
-        """The blocks of the latest job on the device that measured just this artifact."""
-        for job in reversed(self.jobs):
-            if job.device.name != device:
+    def _blocks(self, artifacts: Mapping[str, Artifact], device: str | None) -> dict[str, list[Block]]:
+        """Blocks of just these artifacts, by variant, from one job on the device, so that a model's latencies
+        were all measured side by side: of the finished jobs the one with most of them, the newest of such."""
+        best: tuple[tuple[bool, int, int], dict[str, list[Block]]] = ((False, 0, 0), {})
+        for age, job in enumerate(self.jobs):
+            if job.device.name != device or job.purpose != "run":
                 continue
-            found = [
-                block
-                for block in self.blocks.get(job.job, ())
-                if block.variant == artifact.variant and block.artifact == artifact.blob
-            ]
+            found: dict[str, list[Block]] = defaultdict(list)
+            blocks = self.blocks.get(job.job, ())
+            for block in blocks:
+                if block.variant in artifacts and artifacts[block.variant].blob == block.artifact:
+                    found[block.variant].append(block)
             if found:
-                return found
-        return []
+                best = max(best, ((len(blocks) >= job.blocks, len(found), age), found), key=lambda each: each[0])
+        return best[1]
 
 
-def models_or_all(shelf: Shelf, models: Sequence[str]) -> list[str]:
+def models_or_all(shelf: Shelf, models: str | Sequence[str]) -> list[str]:
     """The given models, else every model of the store."""
-    chosen = list(models) or shelf.models
+    chosen = list(names(models)) if models else shelf.models
     if not chosen:
         raise NothingMeasured("the store holds no artifact", fix="run `edgebench quantize`, `evaluate` or `run` first")
     return chosen
 
 
 def _order(variant: str) -> tuple[int, int]:
-    from edgebench.specs.variant import FORMATS, RECIPES, Variant
-
     parsed = Variant.parse(variant)
     return FORMATS.index(parsed.format), RECIPES.index(parsed.recipe)

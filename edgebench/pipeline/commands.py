@@ -1,58 +1,73 @@
-"""For every number the command that makes it again."""
+"""For every number the command that makes it again, from what its record says it was asked for."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
 
-from edgebench.pipeline.datasets import EMBEDDED
 from edgebench.records.artifact import Artifact
-from edgebench.records.dataset import DatasetInfo
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import DeviceInfo, MeasurementJob
 from edgebench.specs.bench import QUICK, BenchSettings
-from edgebench.specs.data import SYNTHETIC
+from edgebench.specs.data import DataSettings
+from edgebench.specs.variant import FORMATS, RECIPES, model_of
 
 
 def commands_of(
     model: str, artifact: Artifact | None, evaluation: Evaluation | None, job: MeasurementJob | None
 ) -> dict[str, str]:
-    """Keys size, accuracy and latency, for what was found."""
+    """Keys size, accuracy and latency, for what was found. A user's own folder is DIR."""
     only = ["--only", artifact.variant] if artifact else []
     commands = {}
-    data = _data(evaluation.dataset) if evaluation else []
     if artifact:
-        commands["size"] = _line("quantize", "--model", model, *only, *data)
+        commands["size"] = _line("quantize", "--model", model, *only, *_data(artifact.data, evaluates=False))
     if evaluation:
-        commands["accuracy"] = _line("evaluate", "--model", model, *only, *data, *_limit(evaluation.dataset))
+        commands["accuracy"] = _line("evaluate", "--model", model, *only, *_data(evaluation.data))
     if job:
-        models = dict.fromkeys(variant.rpartition(".")[0] for variant in job.variants)
-        names = [part for name in models for part in ("--model", name)]
-        commands["latency"] = _line("run", "--device", job.device.name, *names, *data, *_settings(job))
+        commands["latency"] = _measurement(job)
     return commands
 
 
 def report_command(models: Sequence[str], device: DeviceInfo | None) -> str:
-    chosen = [part for name in models for part in ("--model", name)]
-    return _line("report", *chosen, *(["--device", device.name] if device else []))
+    return _line("report", *_each("--model", models), *(["--device", device.name] if device else []))
 
 
-def _data(dataset: DatasetInfo) -> list[str]:
-    embedded = dataset.synthetic and dataset.name.startswith(f"synthetic faces (seed {EMBEDDED['seed']})")
-    return ["--data", SYNTHETIC if embedded else "DIR"]
+def _data(data: DataSettings, *, evaluates: bool = True) -> list[str]:
+    """The options by which the settings differ from the defaults."""
+    plain = DataSettings()
+    options = ["--data", data.folder]
+    if data.calibration.count != plain.calibration.count:
+        options += ["--calibration", str(data.calibration.count)]
+    if data.calibration.seed != plain.calibration.seed:
+        options += ["--seed", str(data.calibration.seed)]
+    if data.limit is not None and evaluates:
+        options += ["--limit", str(data.limit)]
+    if data.tolerance:
+        options += ["--tolerance", f"{data.tolerance:g}"]
+    return options + (["--allow-missing-classes"] if data.allow_missing_classes else [])
 
 
-def _limit(dataset: DatasetInfo) -> list[str]:
-    return ["--limit", str(dataset.samples)] if " of " in dataset.name else []
+def _measurement(job: MeasurementJob) -> str:
+    models = list(dict.fromkeys(model_of(variant) for variant in job.variants))
+    formats = [name for name in FORMATS if any(f".{name}-" in variant for variant in job.variants)]
+    every = {f"{model}.{format_}-{recipe}" for model in models for format_ in formats for recipe in RECIPES}
+    chosen = ["--formats", ",".join(formats)] if every == set(job.variants) else _each("--only", job.variants)
+    device = ["--device", job.device.name]
+    return _line("run", *device, *_each("--model", models), *chosen, *_data(job.data), *_settings(job))
 
 
 def _settings(job: MeasurementJob) -> list[str]:
-    """The options by which the job's settings differ from the defaults."""
-    asked = {name: job.settings[name] for name in BenchSettings.model_fields}
-    quick = asked["rounds"] == QUICK.rounds and asked["measure_s"] == QUICK.measure_s
+    asked = BenchSettings.model_validate({name: job.settings[name] for name in BenchSettings.model_fields})
+    base = QUICK if asked.measure_s == QUICK.measure_s else BenchSettings()
+    options = ["--quick"] if base is QUICK else []
+    if asked.rounds != base.rounds:
+        options += ["--rounds", str(asked.rounds)]
     threads = job.settings["threads"]
-    options = ["--quick"] if quick else ["--rounds", str(asked["rounds"])] if asked["rounds"] != 5 else []
     return options + (["--threads", ",".join(map(str, threads))] if list(threads) != [1] else [])
+
+
+def _each(option: str, values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
 
 
 def _line(*words: str) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgebench.errors import ConversionError, NonFiniteOutput
+from edgebench.errors import ConversionError, EdgebenchError, NonFiniteOutput, raise_all
 from edgebench.pipeline.agents import PredictJob, predict
 from edgebench.pipeline.workers import Report
 from edgebench.records.artifact import Artifact, Calibration, Operators, Runnable
 from edgebench.records.caveat import Caveat
 from edgebench.registry import resolve
+from edgebench.specs.data import DataSettings
 from edgebench.specs.model import ModelSpec
 from edgebench.specs.variant import Variant
 from edgebench.store import Store
@@ -36,19 +37,19 @@ class Order:
     """What to make: variants of one model and format with their keys, and the images that calibrate them."""
 
     spec: ModelSpec
-    folder: Path
     format: str
     variants: tuple[tuple[Variant, str], ...]
     images: Path
     """.npy of uint8 [samples, height, width, channels]: the calibration set; its first images are the probes."""
     calibration: Calibration
+    data: DataSettings
     source_sha256: str
     contract_sha256: str
     again: bool
 
 
-def make(report: Report, *, home: Path, database: str, order: Order) -> list[str]:
-    """Makes and keeps every variant of the order. Returns their keys."""
+def make(report: Report, *, home: Path, database: str, order: Order) -> None:
+    """Makes and keeps every variant of the order; one that fails does not stop the others."""
     import numpy as np
 
     from edgebench.inputs import PreparedInputs
@@ -57,7 +58,7 @@ def make(report: Report, *, home: Path, database: str, order: Order) -> list[str
     store = Store(home, database=database)
     total = len(order.variants)
     report(0, total, "loading the source")
-    source = load_source(order.spec, order.folder)
+    source = load_source(order.spec)
     inputs = PreparedInputs(np.load(order.images, mmap_mode="r"), order.spec.input)
     probes = inputs[:PROBES]
     expected = source.predict(probes)
@@ -68,16 +69,20 @@ def make(report: Report, *, home: Path, database: str, order: Order) -> list[str
         started = time.monotonic()
         target.convert(source, (1, *probes.shape[1:]), float_file)
         convert_s = time.monotonic() - started
+        failures = []
         for done, (variant, key) in enumerate(order.variants):
             report(done, total, variant.id)
             started = time.monotonic()
             file = workshop.path(variant.recipe)
-            if variant.recipe != "fp32":
-                target.quantize(float_file, variant.recipe, inputs, file)
-            making_s = convert_s if variant.recipe == "fp32" else time.monotonic() - started
-            store.save(key, workshop.finish(variant, file, making_s), again=order.again)
+            try:
+                if variant.recipe != "fp32":
+                    target.quantize(float_file, variant.recipe, inputs, file)
+                making_s = convert_s if variant.recipe == "fp32" else time.monotonic() - started
+                store.save(key, workshop.finish(variant, file, making_s), again=order.again)
+            except EdgebenchError as exc:
+                failures.append(exc)
             report(done + 1, total, variant.id)
-    return [key for _, key in order.variants]
+    raise_all(failures)
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ class _Workshop:
             parity=difference,
             source_sha256=self.order.source_sha256,
             contract_sha256=self.order.contract_sha256,
+            data=self.order.data,
             calibration=self.order.calibration if variant.recipe == "int8" else None,
             tools=self.target.tools(),
             duration_s=duration_s,
@@ -179,7 +185,7 @@ def _caveats(spec: ModelSpec, variant: Variant, operators: Operators) -> list[Ca
     from edgebench.targets.precision import precision_caveats
 
     found = []
-    if getattr(spec.source, "weights", None) == "random":
+    if spec.has_random_weights:
         found.append(
             Caveat(
                 kind="random-weights",

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from edgebench.agent import AGENT
 from edgebench.data import Samples
 from edgebench.digests import sha256_file, sha256_json
-from edgebench.errors import DataError, EdgebenchError, NonFiniteOutput, UsageError
+from edgebench.errors import DataError, EdgebenchError, NonFiniteOutput, UsageError, raise_all
 from edgebench.pipeline.agents import runnable_file, this_machine
 from edgebench.pipeline.datasets import evaluation_samples, images_path
 from edgebench.pipeline.predictions import ArtifactRow, Predicted, SourceRow, predict_artifacts, predict_sources
-from edgebench.pipeline.quantize import Choice, contract_sha256, quantize, raise_all
+from edgebench.pipeline.quantize import Choice, quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact, Runnable
 from edgebench.records.caveat import Caveat
@@ -60,10 +60,11 @@ def evaluate(
     sets = {spec.name: evaluation_samples(workspace, spec, data) for spec in specs}
     artifacts = quantize(workspace, choice, data=data)
     host = this_machine(workspace)
-    rows = [row for spec in specs for row in _rows(workspace, spec, sets[spec.name], artifacts, host)]
+    shown = data.without_path()
+    rows = [row for spec in specs for row in _rows(workspace, spec, sets[spec.name], shown, artifacts, host)]
     missing = [row for row in rows if force or workspace.store.find(Evaluation, row.key) is None]
     _evaluate_missing(workspace, missing, again=force)
-    return tuple(found for row in rows if (found := workspace.store.find(Evaluation, row.key)))
+    return tuple(workspace.store.get(Evaluation, row.key) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class _Row:
     key: str
     spec: ModelSpec
     samples: Samples
+    data: DataSettings
     host: dict[str, str]
     artifact: Artifact | None = None
     runnable: Runnable | None = None
@@ -87,8 +89,9 @@ class _Row:
             variant=self.variant,
             model=self.spec.name,
             dataset=self.samples.info,
-            artifact=self.artifact.blob if self.artifact else fingerprint(self.spec, self.spec.folder),
-            contract_sha256=contract_sha256(self.spec),
+            artifact=self.artifact.blob if self.artifact else fingerprint(self.spec),
+            contract_sha256=self.spec.input.sha256,
+            data=self.data,
             outputs=outputs,
             truth=truth,
             runtime=self.runnable.runtime if self.runnable else "keras",
@@ -100,14 +103,19 @@ class _Row:
 
 
 def _rows(
-    workspace: Workspace, spec: ModelSpec, samples: Samples, artifacts: Sequence[Artifact], host: DeviceInfo
+    workspace: Workspace,
+    spec: ModelSpec,
+    samples: Samples,
+    data: DataSettings,
+    artifacts: Sequence[Artifact],
+    host: DeviceInfo,
 ) -> Iterator[_Row]:
     # What bit-exactness depends on besides the artifact: the runtime, and the processor's vector units.
     machine = {"processor": host.processor, "features": " ".join(host.features)}
     shared = {"dataset": samples.info.id, "machine": machine}
     tools = {name: version(name) for name in _SOURCE_TOOLS}
-    source = {"source": fingerprint(spec, spec.folder), "contract": spec.input.affine(), "tools": tools}
-    yield _Row(sha256_json({**shared, **source}), spec, samples, {**machine, **tools})
+    source = {"source": fingerprint(spec), "contract": spec.input.sha256, "tools": tools}
+    yield _Row(sha256_json({**shared, **source}), spec, samples, data, {**machine, **tools})
     agent = sha256_file(AGENT)
     for artifact in artifacts:
         if artifact.model != spec.name:
@@ -115,9 +123,9 @@ def _rows(
         _refuse_overlap(workspace, artifact, samples)
         runnable = _local_way(artifact, host)
         tools = {runnable.runtime: host.runtimes[runnable.runtime]}
-        made = {"runnable": runnable.blob, "outputs": artifact.outputs, "contract": spec.input.affine()}
+        made = {"runnable": runnable.blob, "outputs": artifact.outputs, "contract": spec.input.sha256}
         key = sha256_json({**shared, **made, "agent": agent, "tools": tools})
-        yield _Row(key, spec, samples, {**machine, **tools}, artifact, runnable)
+        yield _Row(key, spec, samples, data, {**machine, **tools}, artifact, runnable)
 
 
 def _local_way(artifact: Artifact, host: DeviceInfo) -> Runnable:
@@ -189,7 +197,7 @@ def _nonfinite(workspace: Workspace, row: _Row, predicted: Predicted) -> NonFini
 
 
 def _refuse_random(spec: ModelSpec) -> None:
-    if getattr(spec.source, "weights", None) == "random":
+    if spec.has_random_weights:
         raise UsageError(
             "its weights are random, so an accuracy would mean nothing",
             subject=spec.name,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from edgebench.digests import sha256_file, sha256_json
-from edgebench.errors import AgentFailed, NothingMeasured
+from edgebench.agent import AGENT
+from edgebench.digests import sha256_bytes, sha256_file, sha256_json
+from edgebench.errors import AgentFailed, NothingMeasured, raise_all
+from edgebench.files import as_store_errors, replacing
 from edgebench.pipeline.agents import describe, runnable_file
 from edgebench.pipeline.datasets import evaluation_samples
-from edgebench.pipeline.quantize import Choice, quantize, raise_all
+from edgebench.pipeline.lease import lease
+from edgebench.pipeline.quantize import Choice, quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedBlock, PlannedVariant, job_id, plan_blocks, schedule_task
 from edgebench.records.artifact import Artifact, Runnable
@@ -70,7 +72,11 @@ def measure_artifacts(
     force: bool = False,
     names: Mapping[str, str] | None = None,
 ) -> Measured:
-    """Measures artifacts side by side. `names` (artifact blob -> name) tells two of one variant apart."""
+    """Measures artifacts side by side.
+
+    Args:
+        names: artifact blob -> name, where two of one variant are told apart; it makes this a gate's job.
+    """
     spec = workspace.device(device)
     counts = tuple(threads or spec.threads)
     folder = workspace.store.folder("devices", spec.name)
@@ -80,18 +86,31 @@ def measure_artifacts(
         reasons = "; ".join(f"{variant}: {why}" for variant, why in not_measured.items())
         raise NothingMeasured("no variant runs there", subject=device, fix=reasons)
     inputs = {name: _inputs(workspace, name, data, settings, folder) for name in {a.model for a, _ in ways}}
-    planned = [_planned(artifact, way, inputs, (names or {}).get(artifact.blob)) for artifact, way in ways]
-    identity = {
-        "device": spec,
-        "runtimes": info.runtimes,
-        "inputs": {name: each.identity for name, each in inputs.items()},
-    }
-    datasets = {name: each.dataset for name, each in inputs.items()}
-    job = _open_job(workspace, planned, settings, counts, info, datasets, identity, force=force)
+    planned = [_planned(artifact, way, (names or {}).get(artifact.blob)) for artifact, way in ways]
+    machine = info.model_dump(mode="json", exclude={"name", "description", "notes"}) | {"agent": sha256_file(AGENT)}
+    identity = {name: each.identity for name, each in inputs.items()}
+    job = _open_job(
+        workspace,
+        lambda repetition: job_id(
+            planned, settings, counts, device=spec, machine=machine, inputs=identity, repetition=repetition
+        ),
+        MeasurementJob(
+            job="",
+            device=info,
+            settings={**settings.model_dump(), "threads": list(counts)},
+            variants=tuple(sorted(variant.variant for variant in planned)),
+            datasets={name: each.dataset for name, each in inputs.items()},
+            data=data.without_path(),
+            blocks=settings.rounds * len(planned) * len(counts),
+            purpose="gate" if names else "run",
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+        force=force,
+    )
     blocks = plan_blocks(planned, settings, counts)
     kept = workspace.store.latest(Block, f"{job.job}/")
     if len(kept) < len(blocks):
-        with _lease(workspace, spec):
+        with lease(workspace, spec):
             transport = connect(spec, workspace.store.folder("devices", spec.name, job.job))
             _ship(workspace, transport, ways, inputs)
             _run_schedule(workspace, transport, job, blocks, settings, spec, inputs)
@@ -120,10 +139,10 @@ def _inputs(workspace: Workspace, model: str, data: DataSettings, settings: Benc
     spec = workspace.model(model)
     samples = evaluation_samples(workspace, spec, data.model_copy(update={"allow_missing_classes": True}))
     images = np.ascontiguousarray(samples.images[: settings.inputs])
-    part = folder / f".{model}.{os.getpid()}.npy"
-    np.save(part, images)
-    identity = sha256_json([sha256_file(part), spec.input.affine()])
-    file = part.replace(folder / f"{model}-{identity[:16]}.npy")
+    identity = sha256_json([sha256_bytes(images.tobytes()), list(images.shape), spec.input.affine()])
+    file = folder / f"{model}-{identity[:16]}.npy"
+    with as_store_errors(file), replacing(file) as part:
+        np.save(part, images)
     return _Inputs(file, spec.input.affine(), identity, samples.info.id)
 
 
@@ -142,7 +161,7 @@ def _ways(
     return ways, not_measured
 
 
-def _planned(artifact: Artifact, way: Runnable, inputs: Mapping[str, _Inputs], name: str | None) -> PlannedVariant:
+def _planned(artifact: Artifact, way: Runnable, name: str | None) -> PlannedVariant:
     return PlannedVariant(
         variant=name or artifact.variant,
         artifact=artifact.blob,
@@ -156,38 +175,18 @@ def _remote(way: Runnable) -> str:
     return f"models/{way.blob[:16]}/{way.file_name}"
 
 
-def _open_job(
-    workspace: Workspace,
-    planned: Sequence[PlannedVariant],
-    settings: BenchSettings,
-    threads: Sequence[int],
-    info: DeviceInfo,
-    datasets: Mapping[str, str],
-    identity: Mapping[str, Any],
-    *,
-    force: bool,
-) -> MeasurementJob:
-    """The latest job of this work, or a new one: with `force`, once the latest is finished."""
-    total = settings.rounds * len(planned) * len(threads)
-    repetition = 0
-    while True:
-        name = job_id(planned, settings, threads, repetition=repetition, **identity)
-        found = workspace.store.find(MeasurementJob, name)
-        finished = found and len(workspace.store.latest(Block, f"{name}/")) >= total
-        if found and not (force and finished):
-            return found
-        if not found:
+def _open_job(workspace: Workspace, name: Callable[[int], str], new: MeasurementJob, *, force: bool) -> MeasurementJob:
+    """The latest job of this work, or `new`: with `force`, once the latest is finished."""
+    latest = None
+    for repetition in count():
+        found = workspace.store.find(MeasurementJob, name(repetition))
+        if found is None:
             break
-        repetition += 1
-    job = MeasurementJob(
-        job=name,
-        device=info,
-        settings={**settings.model_dump(), "threads": list(threads)},
-        variants=tuple(sorted(variant.variant for variant in planned)),
-        datasets=dict(datasets),
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    workspace.store.save(name, job)
+        latest = found
+    if latest and not (force and len(workspace.store.latest(Block, f"{latest.job}/")) >= latest.blocks):
+        return latest
+    job = new.model_copy(update={"job": name(repetition)})
+    workspace.store.save(job.job, job)
     return job
 
 
@@ -258,21 +257,3 @@ def finished_lines(journal: bytes) -> Iterator[dict[str, Any]]:
     """The journal's whole lines; the last one may still be under way."""
     for line in journal[: journal.rfind(b"\n") + 1].splitlines():
         yield json.loads(line)
-
-
-@contextmanager
-def _lease(workspace: Workspace, spec: DeviceSpec) -> Iterator[None]:
-    """One job at a time on a device: two at once would measure each other."""
-    from filelock import FileLock, Timeout
-
-    path = Path(tempfile.gettempdir()) / f"edgebench-{os.getuid()}-{spec.name}.lock"
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        workspace.progress.note(f"waiting: another edgebench is measuring on {spec.name}")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

@@ -42,7 +42,7 @@ def find(
         from edgebench.sources import load_source
         from edgebench.sources.keras import first_nonfinite
 
-        layer = first_nonfinite(load_source(spec, spec.folder).model, inputs)
+        layer = first_nonfinite(load_source(spec).model, inputs)
     else:
         layer = resolve(TARGETS, format_, kind="format")().first_nonfinite(file, inputs)
     return layer

@@ -97,7 +97,7 @@ def predict_source(report: Report, *, spec: ModelSpec, images: Path, out: Path) 
     from edgebench.inputs import PreparedInputs
     from edgebench.sources import load_source
 
-    source = load_source(spec, spec.folder)
+    source = load_source(spec)
     started = time.monotonic()
     inputs = PreparedInputs(np.load(images, mmap_mode="r"), spec.input)
     parts = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,7 +10,8 @@ from pathlib import Path
 
 from edgebench.data import Samples
 from edgebench.digests import sha256_json
-from edgebench.errors import EdgebenchError, UsageError
+from edgebench.errors import UsageError, raise_all
+from edgebench.files import as_store_errors, replacing
 from edgebench.pipeline.conversion import Order
 from edgebench.pipeline.datasets import calibration_set, evaluation_samples, images_path
 from edgebench.pipeline.workers import Task, run_tasks
@@ -89,9 +89,7 @@ def quantize(
     choice.check()
     prepared = [_Prepared.of(workspace, model, choice, data) for model in choice.models]
     _make_missing(workspace, prepared, force=force)
-    artifacts = tuple(
-        artifact for each in prepared for key in each.keys.values() if (artifact := workspace.store.find(Artifact, key))
-    )
+    artifacts = tuple(workspace.store.get(Artifact, key) for each in prepared for key in each.keys.values())
     for artifact in artifacts:
         export(workspace, artifact, out or workspace.store.folder("artifacts"))
     return artifacts
@@ -104,6 +102,7 @@ class _Prepared:
     spec: ModelSpec
     images: Path
     calibration: Calibration
+    data: DataSettings
     source_sha256: str
     keys: dict[Variant, str]
 
@@ -111,7 +110,7 @@ class _Prepared:
     def of(cls, workspace: Workspace, model: str, choice: Choice, data: DataSettings) -> _Prepared:
         spec = workspace.model(model)
         variants = choice.variants(model)
-        source_sha256 = fingerprint(spec, spec.folder)
+        source_sha256 = fingerprint(spec)
         # Whatever part of the evaluation set is asked for, none of it calibrates.
         whole = data.model_copy(update={"limit": None, "allow_missing_classes": True})
         evaluation = evaluation_samples(workspace, spec, whole)
@@ -120,7 +119,7 @@ class _Prepared:
         shared = {
             "revision": REVISION,
             "source": source_sha256,
-            "contract": contract_sha256(spec),
+            "contract": spec.input.sha256,
             "heads": [head.model_dump(mode="json") for head in spec.heads],
             # The first calibration images are also the probes of every variant.
             "samples": calibration.samples_id,
@@ -129,27 +128,23 @@ class _Prepared:
             variant: sha256_json({**shared, "variant": variant.id, "tools": _tools(variant.format)})
             for variant in variants
         }
-        return cls(spec, images_path(samples), calibration, source_sha256, keys)
+        return cls(spec, images_path(samples), calibration, data.without_path(), source_sha256, keys)
 
     def orders(self, missing: Iterable[Variant], *, again: bool) -> list[Order]:
         return [
             Order(
                 spec=self.spec,
-                folder=self.spec.folder,
                 format=format_,
                 variants=tuple((variant, self.keys[variant]) for variant in group),
                 images=self.images,
                 calibration=self.calibration,
+                data=self.data,
                 source_sha256=self.source_sha256,
-                contract_sha256=contract_sha256(self.spec),
+                contract_sha256=self.spec.input.sha256,
                 again=again,
             )
             for format_, group in groupby(missing, key=lambda variant: variant.format)
         ]
-
-
-def contract_sha256(spec: ModelSpec) -> str:
-    return sha256_json(spec.input.model_dump(mode="json"))
 
 
 def _tools(format_: str) -> dict[str, str]:
@@ -199,14 +194,6 @@ def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force:
     raise_all([outcome.error for outcome in outcomes if outcome.error])
 
 
-def raise_all(failures: Sequence[EdgebenchError]) -> None:
-    """Raises the first failure, if any, with the others as its notes."""
-    if failures:
-        for other in failures[1:]:
-            failures[0].add_note(str(other))
-        raise failures[0]
-
-
 def over_budget(spec: ModelSpec, artifact: Artifact) -> Caveat | None:
     """What is wrong where the artifact is larger than the spec's budget."""
     allowed = spec.budgets.max_bytes
@@ -232,7 +219,6 @@ def export(workspace: Workspace, artifact: Artifact, folder: Path) -> Path:
         unpack(blob, target)
     else:
         workspace.store.blobs.export(artifact.blob, target)
-    part = stamp.with_name(f".{stamp.name}.{os.getpid()}.part")
-    part.write_text(body)
-    part.replace(stamp)
+    with as_store_errors(stamp), replacing(stamp) as part:
+        part.write_text(body)
     return target

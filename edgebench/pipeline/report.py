@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgebench.files import as_store_errors, replacing
 from edgebench.pipeline.collect import Shelf, models_or_all
 from edgebench.pipeline.results import gather
 from edgebench.pipeline.workspace import Workspace
+from edgebench.records.dataset import DatasetInfo
 from edgebench.records.results import Results
 from edgebench.registry import resolve
 from edgebench.render import FORMATS
-from edgebench.store.blobs import as_store_errors
 
 NO_DATA = "not-evaluated"
 NO_DEVICE = "not-measured"
@@ -28,7 +29,7 @@ class Page:
 
 
 def report(
-    workspace: Workspace, models: Sequence[str] = (), *, device: str | None = None, out: Path = Path("reports")
+    workspace: Workspace, models: str | Sequence[str] = (), *, device: str | None = None, out: Path = Path("reports")
 ) -> tuple[Page, ...]:
     """Writes `<out>/<data set>/<device>/` for everything the store holds about these models (default: all).
 
@@ -36,20 +37,27 @@ def report(
     """
     shelf = Shelf.read(workspace)
     chosen = models_or_all(shelf, models)
-    # Of several sets by one name, the one evaluated last.
-    datasets: dict[str, str | None] = {info.name: id_ for id_, info in shelf.datasets(chosen).items()}
-    datasets = datasets or {NO_DATA: None}
+    datasets = _folders(shelf.datasets(chosen))
     devices: Sequence[str | None] = [device] if device else shelf.devices(chosen) or [None]
     pages = []
     with workspace.progress.step("rendering") as step:
         places = [(dataset, device) for dataset in datasets for device in devices]
         for done, (dataset, name) in enumerate(places, 1):
             results = gather(workspace, chosen, dataset=datasets[dataset], device=name, shelf=shelf)
-            folder = out / slug(dataset) / slug(name or NO_DEVICE)
+            folder = out / dataset / slug(name or NO_DEVICE)
             write_page(results, folder)
             pages.append(Page(results, folder))
             step.update(done, len(places), str(folder))
     return tuple(pages)
+
+
+def _folders(datasets: Mapping[str, DatasetInfo]) -> dict[str, str | None]:
+    """Folder name -> id of a data set; of several sets by one name, all but the newest carry a piece of their id."""
+    folders: dict[str, str | None] = {}
+    for id_, info in reversed(list(datasets.items())):
+        name = slug(info.name)
+        folders[f"{name}-{id_[:8]}" if name in folders else name] = id_
+    return folders or {NO_DATA: None}
 
 
 def write_page(results: Results, folder: Path) -> None:
@@ -58,9 +66,8 @@ def write_page(results: Results, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in FORMATS:
             content = resolve(FORMATS, name, kind="report format")(results)
-            part = folder / f".{name}.part"
-            part.write_bytes(content)
-            part.replace(folder / name)
+            with replacing(folder / name) as part:
+                part.write_bytes(content)
 
 
 def slug(text: str) -> str:

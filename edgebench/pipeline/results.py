@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def gather(
     workspace: Workspace,
-    models: Sequence[str] = (),
+    models: str | Sequence[str] = (),
     *,
     dataset: str | None = None,
     device: str | None = None,
@@ -41,13 +41,13 @@ def gather(
     """Everything the store holds about these models (default: all), on one data set and one device.
 
     Args:
-        dataset: id of a data set; by default the one evaluated last.
+        dataset: id of a data set; by default, and where nothing was evaluated on it, the newest one.
         device: name of a device; by default the one measured on last.
     """
     shelf = shelf or Shelf.read(workspace)
     chosen = models_or_all(shelf, models)
     datasets, devices = shelf.datasets(chosen), shelf.devices(chosen)
-    dataset = dataset or next(reversed(datasets), None)
+    dataset = dataset if dataset in datasets else next(reversed(datasets), None)
     device = device or (devices[-1] if devices else None)
     findings = [shelf.findings(workspace, model, dataset=dataset, device=device) for model in chosen]
     return _Join(workspace, findings, datasets.get(dataset or ""), shelf.jobs).results()
@@ -117,6 +117,9 @@ class _Join:
 
     def _blocks(self) -> dict[str, list[Block]]:
         return {variant: blocks for found in self.findings for variant, blocks in found.blocks.items()}
+
+    def _evaluations(self) -> list[Evaluation]:
+        return [each for found in self.findings for each in found.evaluations.values()]
 
     def _latencies(self) -> dict[str, list[Latency]]:
         from edgebench.latency import summarize
@@ -194,6 +197,13 @@ class _Join:
                 kind="several-runs",
                 text=f"latencies are from {len(jobs)} runs, which are comparable only within each",
                 fix="name all models in one `edgebench run`",
+            )
+        hosts = {tuple(each.host.get(key, "") for key in ("processor", "features")) for each in self._evaluations()}
+        if len(hosts) > 1:
+            yield Caveat(
+                kind="several-hosts",
+                text=f"evaluated on {len(hosts)} kinds of processor, whose arithmetic may differ in last digits",
+                fix="evaluate every variant on one machine (--force)",
             )
         if any(job.device.virtualized for job in jobs):
             yield Caveat(

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgebench.errors import AgentFailed
 from edgebench.frozen import Frozen
+from edgebench.pipeline.lease import lease
 from edgebench.pipeline.measure import JOURNAL, finished_lines
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedVariant, plan_blocks, schedule_task
@@ -45,7 +46,7 @@ PLANTED = (_Planted("null", "null"), *(_Planted(f"sleep-{ms:g}ms", "sleep", ms) 
 def selftest(workspace: Workspace, *, device: str = "local") -> tuple[Found, ...]:
     """Sends planted latencies down the real path, interleaved, and compares what comes back."""
     spec = workspace.device(device)
-    with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as work:
+    with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as work, lease(workspace, spec):
         transport = connect(spec, Path(work) / "device")
         planned = []
         for planted in PLANTED:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from edgebench.data import LABELS
 from edgebench.digests import sha256_json
+from edgebench.files import as_store_errors
 from edgebench.pipeline.datasets import evaluation_samples, training_samples
 from edgebench.pipeline.workers import Report, Task, run_tasks
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.data import SYNTHETIC, DataSettings
 from edgebench.specs.model import ModelSpec
-from edgebench.store.blobs import as_store_errors
 from edgebench.training import History
 from edgebench.training import train as fit
 
@@ -80,4 +81,14 @@ def train_in_child(
     workspace = Workspace.open(home=home)
     samples = training_samples(workspace, spec, data)
     validation = evaluation_samples(workspace, spec, DataSettings(folder=data, allow_missing_classes=True))
-    return fit(spec, samples, validation, folder=folder, epochs=epochs, seed=seed, resume=resume, progress=report)
+    return fit(
+        spec,
+        samples,
+        validation,
+        labels=LABELS,
+        folder=folder,
+        epochs=epochs,
+        seed=seed,
+        resume=resume,
+        progress=report,
+    )

@@ -91,25 +91,31 @@ class _Worker:
         self.log = log
         self.child: subprocess.Popen[bytes] | None = None
         self.stopped = False
+        # Held while a child is started, so that stopping finds either the child or none to come.
+        self.starting = threading.Lock()
 
     def serve(self, todo: queue.SimpleQueue[Task], tell: Callable[[Any], None]) -> None:
         try:
             with contextlib.suppress(queue.Empty):
-                while not self.stopped:
+                while True:
                     task = todo.get_nowait()
-                    tell(self._run(task, tell))
+                    child = self._started()
+                    if child is None:
+                        return
+                    tell(self._run(task, child, tell))
         except BaseException as exc:  # handed to the caller's thread, which raises it
             tell(exc)
 
     def kill(self) -> None:
-        self.stopped = True
-        if self.child is not None:
+        with self.starting:
+            self.stopped = True
+            child = self.child
+        if child is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.child.pid, signal.SIGKILL)  # with whatever it started
-            self._bury(self.child)
+                os.killpg(child.pid, signal.SIGKILL)  # with whatever it started
+            self._bury(child)
 
-    def _run(self, task: Task, tell: Callable[[Any], None]) -> Outcome:
-        child = self._started()
+    def _run(self, task: Task, child: subprocess.Popen[bytes], tell: Callable[[Any], None]) -> Outcome:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
@@ -131,19 +137,26 @@ class _Worker:
             how = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
             return Outcome(task, error=self._died(task, how))
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self.child is None:
-            with self.log.open("ab") as log:
-                self.child = subprocess.Popen(
-                    [sys.executable, "-m", "edgebench.pipeline.workers"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    # Ctrl-C is the parent's to handle: it kills this whole group.
-                    start_new_session=True,
-                    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},
-                )
-        return self.child
+    def _started(self) -> subprocess.Popen[bytes] | None:
+        """The child at hand, or a new one; None once the worker is stopped."""
+        with self.starting:
+            if self.stopped:
+                return None
+            if self.child is None:
+                self.child = self._start()
+            return self.child
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "edgebench.pipeline.workers"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                # Ctrl-C is the parent's to handle: it kills this whole group.
+                start_new_session=True,
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},
+            )
 
     @staticmethod
     def _bury(child: subprocess.Popen[bytes]) -> int:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from edgebench.frozen import Frozen
 from edgebench.records.caveat import Caveat
+from edgebench.specs.data import DataSettings
 
 
 class Operators(Frozen):
@@ -67,6 +68,8 @@ class Artifact(Frozen):
     """Largest absolute difference to the source's outputs over real samples."""
     source_sha256: str
     contract_sha256: str
+    data: DataSettings
+    """How it was asked for, the user's path left out."""
     calibration: Calibration | None
     tools: dict[str, str]
     duration_s: float

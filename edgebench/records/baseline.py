@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from edgebench.errors import StoreError, UsageError
+from edgebench.files import replacing
 from edgebench.frozen import Frozen
 
 # Baseline file history:
@@ -82,13 +81,8 @@ def read_baseline(path: Path) -> Baseline:
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Replaces the file in one step; raises StoreError where that is impossible."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(baseline.to_json(), encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path) as part:
+            part.write_text(baseline.to_json(), encoding="utf-8")
     except OSError as exc:
         raise StoreError(f"cannot be written: {exc.strerror}", subject=str(path)) from exc
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgebench.frozen import Frozen
 from edgebench.records.caveat import Caveat
 from edgebench.records.dataset import DatasetInfo
+from edgebench.specs.data import DataSettings
 
 
 class Evaluation(Frozen):
@@ -21,6 +22,8 @@ class Evaluation(Frozen):
     artifact: str
     """sha256 of the artifact's blob, or the source's fingerprint for the source row."""
     contract_sha256: str
+    data: DataSettings
+    """How it was asked for, the user's path left out."""
     outputs: str
     truth: str
     runtime: str

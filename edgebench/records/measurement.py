@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from edgebench.frozen import Frozen
+from edgebench.specs.data import DataSettings
 
 
 class Block(Frozen):
@@ -70,4 +71,10 @@ class MeasurementJob(Frozen):
     variants: tuple[str, ...]
     datasets: dict[str, str]
     """Model -> id of the data set whose first images the blocks cycled through."""
+    data: DataSettings
+    """How it was asked for, the user's path left out."""
+    blocks: int
+    """How many a finished job has."""
+    purpose: Literal["run", "gate"] = "run"
+    """A gate's job holds the baseline's artifacts beside the changed ones, and no others."""
     started_at: str

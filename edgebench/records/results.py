@@ -19,6 +19,9 @@ SCHEMA = 1
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 
+CRITERIA = ("accuracy", "ccc_mean")
+"""Metrics a model is judged by: the first of these that it has. Higher is better in each."""
+
 
 class Estimate(Frozen):
     """A number and its interval at `confidence`."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgebench.drift import CRITERIA
-from edgebench.records.results import Estimate, Results, VariantResult
+from edgebench.records.results import CRITERIA, Estimate, Results, VariantResult
 from edgebench.render.text import metric_title
 from edgebench.units import change_text, percent_text, points_text, score_text
 

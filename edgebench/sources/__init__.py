@@ -31,25 +31,25 @@ class Source(Protocol):
         ...
 
 
-def load_source(spec: ModelSpec, folder: Path) -> Source:
+def load_source(spec: ModelSpec, folder: Path | None = None) -> Source:
     """The trained model of a spec, checked against its contract and heads.
 
     Args:
-        folder: what relative paths in the spec are relative to.
+        folder: what relative paths are relative to, in place of the folder of the file that states them.
 
     Raises:
-        SpecError: the architecture does not take what the spec asks for.
-        ModelFileError: the file is missing, damaged, of another format, or does not fit the spec.
+        SpecError: the file is missing, or the architecture does not take what the spec asks for.
+        ModelFileError: the file is damaged, of another format, or does not fit the spec.
     """
     source: Source = resolve(LOADERS, type(spec.source).__name__, kind="source")(spec, folder)
     return source
 
 
-def fingerprint(spec: ModelSpec, folder: Path) -> str:
+def fingerprint(spec: ModelSpec, folder: Path | None = None) -> str:
     """Identity of the model that `load_source` would give, without importing its framework: a sha256.
 
     Raises:
-        ModelFileError: the file is missing.
+        SpecError: the file is missing.
         UnknownName: no such architecture.
     """
     identity: dict[str, Any] = {
@@ -60,15 +60,14 @@ def fingerprint(spec: ModelSpec, folder: Path) -> str:
     return sha256_json(identity)
 
 
-def _content(spec: ModelSpec, folder: Path) -> dict[str, Any]:
+def _content(spec: ModelSpec, folder: Path | None) -> dict[str, Any]:
     from edgebench.sources.keras import RANDOM_SEED
-    from edgebench.sources.keras_file import existing
     from edgebench.specs.model import KerasSource
     from edgebench.zoo import architecture
 
     source = spec.source
     if isinstance(source, KerasSource):
-        return {"keras": sha256_file(existing(folder / source.keras))}
-    weights = RANDOM_SEED if source.file is None else sha256_file(existing(folder / source.file))
+        return {"keras": sha256_file(spec.source_file(folder))}
+    weights = RANDOM_SEED if spec.has_random_weights else sha256_file(spec.source_file(folder))
     revision = architecture(source.architecture).revision
     return {"architecture": source.architecture, "revision": revision, "options": source.options, "weights": weights}

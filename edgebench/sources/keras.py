@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench.errors import ModelFileError
 from edgebench.sources.keras_file import checked_archive, checked_weights, translated
-from edgebench.specs.model import RANDOM_WEIGHTS, KerasSource, ZooSource
 from edgebench.zoo import build
 
 if TYPE_CHECKING:
@@ -67,22 +66,22 @@ class KerasModel:
         return answers
 
 
-def from_zoo(spec: ModelSpec, folder: Path) -> KerasModel:
+def from_zoo(spec: ModelSpec, folder: Path | None) -> KerasModel:
     """Builds the architecture and loads its weights.
 
     Weights `random` are drawn under a fixed seed, which is left set as Keras' global one.
 
     Raises:
-        SpecError: the architecture does not take what the spec asks for.
-        ModelFileError: the weights file is missing, damaged, or of another net.
+        SpecError: the weights file is missing, or the architecture does not take what the spec asks for.
+        ModelFileError: the weights file is damaged, or of another net.
     """
     import keras
 
-    assert isinstance(spec.source, ZooSource)
-    if spec.source.weights == RANDOM_WEIGHTS:
+    if spec.has_random_weights:
         keras.utils.set_random_seed(RANDOM_SEED)
         return KerasModel(build(spec), spec.heads)
-    model, path = build(spec), folder / spec.source.weights
+    path = spec.source_file(folder)
+    model = build(spec)
     checked_weights(path, arrays=len(model.weights))
     with translated(
         path, "the weights do not fit the architecture, or are damaged", fix="train it again, or correct its options"
@@ -92,16 +91,16 @@ def from_zoo(spec: ModelSpec, folder: Path) -> KerasModel:
     return KerasModel(model, spec.heads)
 
 
-def from_file(spec: ModelSpec, folder: Path) -> KerasModel:
+def from_file(spec: ModelSpec, folder: Path | None) -> KerasModel:
     """Loads a `.keras` file; code inside it is never run.
 
     Raises:
-        ModelFileError: the file is missing, damaged, of another format, holds code, or breaks the contract.
+        SpecError: the file is missing.
+        ModelFileError: the file is damaged, of another format, holds code, or breaks the contract.
     """
     import keras
 
-    assert isinstance(spec.source, KerasSource)
-    path = folder / spec.source.keras
+    path = spec.source_file(folder)
     checked_archive(path)
     with translated(path, "cannot be read as a Keras model", fix="save it again with model.save()"):
         loaded = keras.models.load_model(path, compile=False, safe_mode=True)

@@ -57,12 +57,6 @@ def _one_line(message: object) -> str:
     return text if len(text) <= LONGEST_DETAIL else text[:LONGEST_DETAIL] + "..."
 
 
-def existing(path: Path) -> Path:
-    if not path.is_file():
-        raise ModelFileError("there is no such file", subject=str(path), fix="correct the path in the model spec")
-    return path
-
-
 def checked_weights(path: Path, *, arrays: int) -> None:
     """Refuses what is no HDF5 file with that many arrays. Keras itself passes over arrays it has no place for."""
     magic = _magic(path)
@@ -142,7 +136,7 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
 
 def _magic(path: Path) -> bytes:
     try:
-        with existing(path).open("rb") as file:
+        with path.open("rb") as file:
             return file.read(8)
     except OSError as exc:
         raise ModelFileError(exc.strerror or str(exc), subject=str(path), fix="make it readable") from exc

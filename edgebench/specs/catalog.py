@@ -50,21 +50,33 @@ class Catalog(Generic[S]):
 
     def load(self, name: str) -> S:
         """Raises UnknownName or SpecError."""
-        files = self.files()
-        if name not in files:
-            raise UnknownName.among(name, files, kind=self.kind)
-        entry = self._entry(name, files[name])
+        (entry,) = self.entries([name])
         if entry.spec is None:
             raise as_error(entry.problems)
         return entry.spec
 
-    def entries(self) -> tuple[Entry[S], ...]:
-        """All specs, broken ones too."""
-        return tuple(self._entry(name, file) for name, file in self.files().items())
+    def entries(self, names: Sequence[str] = ()) -> tuple[Entry[S], ...]:
+        """The named specs, or all; broken ones too.
 
-    def validate(self) -> tuple[Problem, ...]:
-        """All that is wrong in any file, files that specs refer to and that are missing included."""
-        return tuple(problem for entry in self.entries() for problem in (*entry.problems, *_missing_file(entry.spec)))
+        Raises:
+            UnknownName: no file has one of the names.
+        """
+        files = self.files()
+        for name in names:
+            if name not in files:
+                raise UnknownName.among(name, files, kind=self.kind)
+        return tuple(self._entry(name, files[name]) for name in dict.fromkeys(names or files))
+
+    def validate(self, names: Sequence[str] = ()) -> tuple[Problem, ...]:
+        """All that is wrong with the named specs, or with any, each mistake once.
+
+        It may be in an included file; a file that a spec refers to and that is missing is a mistake too.
+
+        Raises:
+            UnknownName: no file has one of the names.
+        """
+        found = (problem for each in self.entries(names) for problem in (*each.problems, *_missing_file(each.spec)))
+        return tuple(dict.fromkeys(found))
 
     def _entry(self, name: str, file: Path) -> Entry[S]:
         if file.suffix != ".yaml":
@@ -89,22 +101,6 @@ def load_model(name: str, dirs: Folders = ()) -> ModelSpec:
 
 def load_device(name: str, dirs: Folders = ()) -> DeviceSpec:
     return devices(dirs).load(name)
-
-
-def list_models(dirs: Folders = ()) -> tuple[Entry[ModelSpec], ...]:
-    return models(dirs).entries()
-
-
-def list_devices(dirs: Folders = ()) -> tuple[Entry[DeviceSpec], ...]:
-    return devices(dirs).entries()
-
-
-def validate_models(dirs: Folders = ()) -> tuple[Problem, ...]:
-    return models(dirs).validate()
-
-
-def validate_devices(dirs: Folders = ()) -> tuple[Problem, ...]:
-    return devices(dirs).validate()
 
 
 def search_path(room: str, dirs: Folders, project: Path) -> tuple[Path, ...]:

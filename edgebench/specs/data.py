@@ -29,3 +29,7 @@ class DataSettings(Frozen):
     )
     allow_missing_classes: bool = False
     calibration: CalibrationSettings = CalibrationSettings()
+
+    def without_path(self) -> DataSettings:
+        """As records and reports keep it: where a user's images lie is nobody else's business."""
+        return self if self.folder == SYNTHETIC else self.model_copy(update={"folder": "DIR"})

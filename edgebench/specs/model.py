@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from edgebench.digests import sha256_json
 from edgebench.frozen import Frozen
 from edgebench.specs.problem import Problem, as_error
 from edgebench.specs.stated import Stated
@@ -59,6 +60,11 @@ class InputContract(Frozen):
         if self.std is not None and min(self.std) <= 0:
             raise ValueError("`std` must be positive")
         return self
+
+    @property
+    def sha256(self) -> str:
+        """Identity of everything the contract states."""
+        return sha256_json(self.model_dump(mode="json"))
 
     def affine(self) -> dict[str, Any]:
         """The step from uint8 to float as the agent takes it: `x * scale + offset`, then the layout."""
@@ -183,6 +189,10 @@ class TrainedBy(Frozen):
     scores: dict[str, float]
 
 
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # unlike Path.is_file, False for any name the system refuses
+
+
 class ModelSpec(Stated):
     description: str = ""
     source: AnySource
@@ -200,20 +210,34 @@ class ModelSpec(Stated):
         """What the source's file is relative to: the folder of the file that states it, often an included one."""
         return self.place(self._file_key).file.absolute().parent
 
-    def source_file(self) -> Path | None:
-        """The file of weights or of the whole model; None for random weights.
+    @property
+    def has_random_weights(self) -> bool:
+        """Then there is no file, and only size and latency mean anything."""
+        return self.source.file is None
+
+    def source_file(self, folder: Path | None = None) -> Path:
+        """The file of weights or of the whole model; only for specs that have one.
+
+        Args:
+            folder: what a relative path is relative to, in place of the spec's own folder.
 
         Raises:
             SpecError: the file is not there.
         """
-        if missing := self.missing_file():
-            raise as_error([missing])
-        return self.folder / self.source.file if self.source.file is not None else None
+        path = self._source_path(folder)
+        assert path is not None
+        if not _is_file(path):
+            raise as_error([self._missing(path)])
+        return path
 
     def missing_file(self) -> Problem | None:
-        path = self.folder / self.source.file if self.source.file is not None else None
-        if path is None or os.path.isfile(path):  # unlike Path.is_file, False for any name the system refuses
-            return None
+        path = self._source_path()
+        return None if path is None or _is_file(path) else self._missing(path)
+
+    def _source_path(self, folder: Path | None = None) -> Path | None:
+        return None if self.source.file is None else (folder or self.folder) / self.source.file
+
+    def _missing(self, path: Path) -> Problem:
         text = f"no such file: {path}; correct the path or make the file"
         return Problem.at(self.place(self._file_key), text, key=self._file_key)
 

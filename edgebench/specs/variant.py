@@ -49,6 +49,11 @@ class Variant(Frozen):
         return fnmatchcase(self.id, pattern) or fnmatchcase(f"{self.format}-{self.recipe}", pattern)
 
 
+def model_of(variant: str) -> str:
+    """The model of a variant's or a source's id."""
+    return variant.rpartition(".")[0]
+
+
 def source_id(model: str) -> str:
     return f"{model}.{SOURCE}"
 

@@ -27,10 +27,10 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DatabaseError, IntegrityError, SQLAlchemyError
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, SQLAlchemyError
 
-from edgebench.errors import NewerStore, StoreError
+from edgebench.errors import MissingPackage, NewerStore, StoreError
 
 # Store schema history:
 #   1 - first version
@@ -66,14 +66,20 @@ class Row(NamedTuple):
 
 
 class Database:
-    """Rows behind a SQLAlchemy URL."""
+    """Rows behind a SQLAlchemy URL.
+
+    Raises:
+        StoreError: the URL is none, or its database cannot be used.
+        MissingPackage: the URL's driver is not installed.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.name = _without_secrets(url)
         with self._as_store_errors():
-            self.engine = _engine(url)
+            self.engine = _engine(url, self.name)
             _make_tables(self.engine)
-            _check_schema(self.engine, url)
+            _check_schema(self.engine, self.name)
 
     def add(self, kind: str, key: str, body: str, *, blobs: Iterable[str] = (), again: bool = False) -> bool:
         """Inserts a row; True when it is new.
@@ -128,12 +134,35 @@ class Database:
         except SQLAlchemyError as exc:
             reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
             raise StoreError(
-                reason, subject=self.url, fix="check that the store's folder can be written and has space"
+                reason, subject=self.name, fix="check that the store's folder can be written and has space"
             ) from exc
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url)
+def _without_secrets(url: str) -> str:
+    """The URL as it may be shown: the password starred out, and no query, which can hold another."""
+    try:
+        return make_url(url).set(query={}).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError) as exc:  # ValueError: a port that is no number
+        raise _no_url("the database URL") from exc
+
+
+def _no_url(subject: str) -> StoreError:
+    return StoreError(
+        "is no URL of a known kind of database",
+        subject=subject,
+        fix="set EDGEBENCH_DATABASE to one like sqlite:////folder/results.db, or unset it",
+    )
+
+
+def _engine(url: str, name: str) -> Engine:
+    try:
+        engine = create_engine(url)
+    except ArgumentError as exc:
+        raise _no_url(name) from exc
+    except ImportError as exc:
+        raise MissingPackage(
+            f"the driver {exc.name} is not installed", subject=name, fix=f"pip install {exc.name}"
+        ) from exc
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -162,13 +191,13 @@ def _make_tables(engine: Engine) -> None:
             time.sleep(0.05)  # another run makes the same tables just now
 
 
-def _check_schema(engine: Engine, url: str) -> None:
+def _check_schema(engine: Engine, name: str) -> None:
     with engine.connect() as connection:
         found = connection.scalar(_schema_of_store)
     if int(found or 0) > SCHEMA:
         raise NewerStore(
             f"written with store schema {found}, this edgebench reads up to {SCHEMA}",
-            subject=url,
+            subject=name,
             fix="update edgebench, or choose another store with EDGEBENCH_HOME",
         )
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import shutil
-import uuid
 import zipfile
 from pathlib import Path
 
 from edgebench.errors import StoreError
+from edgebench.files import replacing
 
 PACKAGE_SUFFIX = ".mlpackage"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -26,16 +25,11 @@ def pack(folder: Path) -> bytes:
 
 def unpack(archive: Path, folder: Path) -> Path:
     """Writes the package at `folder`, whole or not at all; an existing one is replaced."""
-    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
     try:
-        with zipfile.ZipFile(archive) as content:
+        with replacing(folder) as part, zipfile.ZipFile(archive) as content:
             content.extractall(part)  # extractall drops absolute and parent-climbing names
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
     except (OSError, zipfile.BadZipFile) as exc:
         raise StoreError(str(exc), subject=str(folder)) from exc
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from edgebench.errors import StoreError
+from edgebench.files import PARTS, as_store_errors, remove
 from edgebench.frozen import Frozen
 from edgebench.records.artifact import Artifact
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
-from edgebench.store.blobs import Blobs, as_store_errors
+from edgebench.store.blobs import Blobs
 from edgebench.store.database import Database, Row
+from edgebench.store.packages import size_bytes
 
 Record = TypeVar("Record", bound=Frozen)
 
@@ -27,6 +31,11 @@ KINDS: dict[type[Frozen], str] = {
     MeasurementJob: "job",
     Block: "block",
 }
+
+# What is younger may belong to a run still at work.
+GRACE_S = 24 * 3600.0
+# Folders in which runs keep nothing beyond their own end.
+_WORKING = ("tmp", "agents")
 
 
 def default_home() -> Path:
@@ -56,17 +65,34 @@ class Store:
         return path
 
     def save(self, key: str, record: Frozen, *, again: bool = False) -> bool:
-        """Keeps the record under its key; its blobs must be there already. True when it is new."""
+        """Keeps the record under its key; its blobs must be there already. True when it is new.
+
+        A key that is taken is left as it is, unless `again` asks for a new revision or a blob of the latest was lost.
+        """
         blobs = blobs_of(record)
         for sha256 in blobs:
             if not self.blobs.has(sha256):
                 raise StoreError("a record names a blob that is not kept", subject=sha256)
-        return self.database.add(KINDS[type(record)], key, record.model_dump_json(), blobs=blobs, again=again)
+        kind = KINDS[type(record)]
+        row = self.database.find(kind, key)
+        lost = row is not None and not self._whole(row)
+        return self.database.add(kind, key, record.model_dump_json(), blobs=blobs, again=again or lost)
 
     def find(self, kind: type[Record], key: str) -> Record | None:
         """The record, or None where it is absent or a blob it names has been lost."""
         row = self.database.find(KINDS[kind], key)
         return _read(kind, row) if row and self._whole(row) else None
+
+    def get(self, kind: type[Record], key: str) -> Record:
+        """The record that was just kept or found.
+
+        Raises:
+            StoreError: it is gone, because somebody else works on the store's files.
+        """
+        found = self.find(kind, key)
+        if found is None:
+            raise StoreError("was kept and is gone", subject=f"{KINDS[kind]} {key}", fix="run the same command again")
+        return found
 
     def latest(self, kind: type[Record], prefix: str = "") -> list[Record]:
         """Every record of a kind in its latest revision, oldest first, those with lost blobs left out."""
@@ -95,19 +121,19 @@ class Store:
     def gc(self) -> tuple[int, int]:
         """Removes what no record names and what killed runs left. Returns (files, bytes) set free.
 
-        Anything younger than an hour stays: a run at work may be about to record it.
+        Anything younger than a day stays: a run at work may be about to record it.
         """
         named = {blob for row in self.database.all() for blob in row.blobs}
-        files = freed_bytes = 0
-        for sha256 in list(self.blobs.all()):
-            if sha256 not in named and self.blobs.old(self.blobs.path(sha256)):
-                freed_bytes += self.blobs.remove(sha256)
-                files += 1
-        for path in list(self.blobs.leftovers()):
-            freed_bytes += sum(size for size in _sizes(path))
-            files += 1
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        return files, freed_bytes
+        strays = [self.blobs.path(sha256) for sha256 in self.blobs.all() if sha256 not in named]
+        freed = [_freed_bytes(path) for path in (*strays, *self._leftovers()) if _old(path)]
+        return len(freed), sum(freed)
+
+    def _leftovers(self) -> Iterator[Path]:
+        """What runs at work hold, and killed ones left: working folders, and files not yet in their place."""
+        for name in _WORKING:
+            yield from self.folder(name).iterdir()
+        for folder, folders, files in os.walk(self.home):  # goes on where a folder vanishes
+            yield from (Path(folder, name) for name in (*folders, *files) if fnmatch(name, f"{PARTS}*"))
 
     def _whole(self, row: Row) -> bool:
         return all(self.blobs.has(blob) for blob in row.blobs)
@@ -134,7 +160,17 @@ def _read(kind: type[Record], row: Row) -> Record:
         ) from exc
 
 
-def _sizes(path: Path) -> Iterator[int]:
-    for item in path.rglob("*") if path.is_dir() else (path,):
-        if item.is_file():
-            yield item.stat().st_size
+def _old(path: Path) -> bool:
+    """True when no run at work can still need the path; one that vanished meanwhile is nobody's."""
+    with suppress(FileNotFoundError):
+        return time.time() - path.lstat().st_mtime > GRACE_S
+    return False
+
+
+def _freed_bytes(path: Path) -> int:
+    """Removes a file or folder and returns the bytes set free, none where another was faster."""
+    with as_store_errors(path), suppress(FileNotFoundError):
+        freed_bytes = size_bytes(path)
+        remove(path)
+        return freed_bytes
+    return 0

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from edgebench.errors import MissingPackage
+from edgebench.registry import resolve
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -69,9 +72,26 @@ class Target(Protocol):
         ...
 
     def tools(self) -> dict[str, str]:
-        """Package -> version of everything that decides the bytes."""
+        """Package -> version of everything that decides the bytes; nothing of it is imported.
+
+        Raises:
+            MissingPackage: one is not installed.
+        """
         ...
 
     def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
         """Name of the first layer whose output on `sample` holds NaN or infinity; None where none does or unknown."""
         ...
+
+
+def available_formats() -> tuple[str, ...]:
+    """Formats whose packages are all installed, in the order of `TARGETS`; no converter is imported."""
+    return tuple(name for name in TARGETS if _is_available(name))
+
+
+def _is_available(name: str) -> bool:
+    try:
+        resolve(TARGETS, name, kind="format")().tools()
+    except MissingPackage:
+        return False
+    return True

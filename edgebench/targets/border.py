@@ -8,10 +8,10 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from edgebench.errors import ConversionError, EdgebenchError, ModelFileError, StoreError
+from edgebench.errors import ConversionError, EdgebenchError, MissingPackage, ModelFileError, StoreError
 
 LONGEST_PROBLEM = 300
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -64,5 +64,17 @@ def last_line(exc: Exception) -> str:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Installed version of each package, found without importing any."""
-    return {package: version(package) for package in packages}
+    """Installed version of each package, found without importing any.
+
+    Raises:
+        MissingPackage: one is not installed.
+    """
+    return {package: _version(package) for package in packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        fix = f"pip install {package}, or leave out the format that needs it"
+        raise MissingPackage("is not installed", subject=f"package {package}", fix=fix) from None

@@ -5,7 +5,7 @@ macOS runs the package itself. Everywhere else its accuracy is that of the refer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,7 +17,7 @@ from edgebench.targets.coreml_activations import activation_ranges, quantize_pro
 from edgebench.targets.coreml_package import load_program, main_function, program_of, restart_names, save_package
 from edgebench.targets.coreml_reference import float_tensors, translate, translate_program
 from edgebench.targets.keras_graph import frozen_function
-from edgebench.targets.precision import check_precision, check_recipe, count
+from edgebench.targets.precision import by_recipe, check_precision, count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +35,43 @@ Without it they are folded into the convolution before them all the same, and ex
 """
 
 
+def to_package(model: Any, folder: Path, *, source: str = "milinternal", precision: str = "FLOAT16") -> Any:
+    """A converted `MLModel`, kept in `folder`, for iOS 17 and later: the first to hold quantized activations."""
+    import coremltools
+
+    passes = coremltools.PassPipeline.DEFAULT
+    passes.remove_passes({INEXACT_PASS})
+    restart_names()
+    return coremltools.convert(
+        model,
+        source=source,
+        convert_to="mlprogram",
+        compute_precision=coremltools.precision[precision],
+        minimum_deployment_target=coremltools.target.iOS17,
+        pass_pipeline=passes,
+        skip_model_load=True,
+        package_dir=str(folder / f"{len(list(folder.iterdir()))}.mlpackage"),
+    )
+
+
+def half(program: Any, folder: Path, calibration: Sequence[np.ndarray] | None) -> Any:
+    return to_package(program, folder)
+
+
+def full_integer(program: Any, folder: Path, calibration: Sequence[np.ndarray] | None) -> Any:
+    """Weights and activations in int8, made from the float16 package."""
+    package = half(program, folder, calibration)
+    halved = program_of(package.get_spec(), package.weights_dir)
+    quantize_program(halved, activation_ranges(halved, calibration))
+    return to_package(halved, folder)
+
+
+RECIPES: Mapping[str, Callable[[Any, Path, Sequence[np.ndarray] | None], Any]] = {"fp16": half, "int8": full_integer}
+
+
 class Coreml:
     suffix: ClassVar[str] = ".mlpackage"
-    recipes: ClassVar[tuple[str, ...]] = ("fp16", "int8")
+    recipes: ClassVar[tuple[str, ...]] = tuple(RECIPES)
 
     def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
         with converting(out), TemporaryDirectory(prefix="edgebench-") as folder:
@@ -45,17 +79,11 @@ class Coreml:
             save_package(to_package([function], Path(folder), source="tensorflow", precision="FLOAT32"), out)
 
     def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
-        """Made from the saved float32 package: float16 first, and int8 (weights and activations) from that."""
-        check_recipe(recipe, self.recipes, format_name="coreml")
+        quantized = by_recipe(recipe, RECIPES, format_name="coreml")
         with reading(float_file):
             program = load_program(float_file)
         with converting(out), TemporaryDirectory(prefix="edgebench-") as folder:
-            package = to_package(program, Path(folder))
-            if recipe == "int8":
-                program = program_of(package.get_spec(), package.weights_dir)
-                quantize_program(program, activation_ranges(program, calibration))
-                package = to_package(program, Path(folder))
-            save_package(package, out)
+            save_package(quantized(program, Path(folder), calibration), out)
             check_precision(recipe, self.inspect(out), subject=out.name)
 
     def inspect(self, file: Path) -> Operators:
@@ -76,25 +104,6 @@ class Coreml:
         with reading(file):
             program = load_program(file)
             return onnx_graph.first_nonfinite(translate_program(program), sample, float_tensors(program))
-
-
-def to_package(model: Any, folder: Path, *, source: str = "milinternal", precision: str = "FLOAT16") -> Any:
-    """A converted `MLModel`, kept in `folder`, for iOS 17 and later: the first to hold quantized activations."""
-    import coremltools
-
-    passes = coremltools.PassPipeline.DEFAULT
-    passes.remove_passes({INEXACT_PASS})
-    restart_names()
-    return coremltools.convert(
-        model,
-        source=source,
-        convert_to="mlprogram",
-        compute_precision=coremltools.precision[precision],
-        minimum_deployment_target=coremltools.target.iOS17,
-        pass_pipeline=passes,
-        skip_model_load=True,
-        package_dir=str(folder / f"{len(list(folder.iterdir()))}.mlpackage"),
-    )
 
 
 def operators(program: Any) -> Iterator[tuple[str, bool]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.errors import UnknownOperator
 
 if TYPE_CHECKING:
-    from edgebench.targets.coreml_reference import Graph
+    from edgebench.targets.mil_graph import Graph
 
 Operator = Any
 """coremltools' own `Operation`, which carries no type annotations."""

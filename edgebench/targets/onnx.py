@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,7 +11,7 @@ from edgebench.records.artifact import Operators
 from edgebench.targets import RunnableFile, onnx_graph
 from edgebench.targets.border import converting, reading, versions
 from edgebench.targets.keras_graph import frozen_function
-from edgebench.targets.precision import check_precision, check_recipe, count
+from edgebench.targets.precision import by_recipe, check_precision, count
 from edgebench.targets.ranges import ranges_over
 
 if TYPE_CHECKING:
@@ -24,49 +24,7 @@ OPSET = 17
 """Old enough for the runtimes found on small boards, new enough for per-channel quantization."""
 
 
-class Onnx:
-    suffix: ClassVar[str] = ".onnx"
-    recipes: ClassVar[tuple[str, ...]] = ("fp16", "int8")
-
-    def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
-        with converting(out):
-            import tf2onnx
-
-            function = frozen_function(source, contract_shape)
-            model, _ = tf2onnx.convert.from_graph_def(
-                function.graph.as_graph_def(),
-                input_names=[tensor.name for tensor in function.inputs],
-                output_names=[tensor.name for tensor in function.outputs],
-                opset=OPSET,
-            )
-            onnx_graph.canonical_names(model)
-            onnx_graph.write(model, out)
-
-    def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
-        """fp16 keeps float32 at input and output; int8 is static QDQ, signed, with per-channel weights."""
-        check_recipe(recipe, self.recipes, format_name="onnx")
-        with reading(float_file):
-            model = onnx_graph.read(float_file)
-        with converting(out):
-            onnx_graph.write(half(model) if recipe == "fp16" else static_int8(float_file, calibration), out)
-            check_precision(recipe, self.inspect(out), subject=out.name)
-
-    def inspect(self, file: Path) -> Operators:
-        with reading(file):
-            return count(onnx_graph.operators(onnx_graph.read(file)), onnx_graph.COMPUTE)
-
-    def runnable(self, file: Path, folder: Path) -> tuple[RunnableFile, ...]:
-        return (RunnableFile("onnxruntime", file),)
-
-    def tools(self) -> dict[str, str]:
-        return versions("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
-
-    def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
-        with reading(file):
-            return onnx_graph.first_nonfinite(onnx_graph.read(file), sample)
-
-
-def half(model: onnx.ModelProto) -> onnx.ModelProto:
+def half(float_file: Path, model: onnx.ModelProto, calibration: Sequence[np.ndarray] | None) -> onnx.ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
@@ -76,7 +34,7 @@ def half(model: onnx.ModelProto) -> onnx.ModelProto:
     return half_model
 
 
-def static_int8(float_file: Path, calibration: Sequence[np.ndarray] | None) -> onnx.ModelProto:
+def static_int8(float_file: Path, model: onnx.ModelProto, calibration: Sequence[np.ndarray] | None) -> onnx.ModelProto:
     """Quantized by our own ranges, handed over as onnxruntime's calibration cache."""
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -105,3 +63,51 @@ def activation_ranges(model: onnx.ModelProto, calibration: Sequence[np.ndarray] 
 
     found = ranges_over(calibration, onnx_graph.Probe(model).run)
     return {name: (np.float32(low), np.float32(high)) for name, (low, high) in found.items()}
+
+
+RECIPES: Mapping[str, Callable[[Path, onnx.ModelProto, Sequence[np.ndarray] | None], onnx.ModelProto]] = {
+    "fp16": half,
+    "int8": static_int8,
+}
+
+
+class Onnx:
+    suffix: ClassVar[str] = ".onnx"
+    recipes: ClassVar[tuple[str, ...]] = tuple(RECIPES)
+
+    def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+        with converting(out):
+            import tf2onnx
+
+            function = frozen_function(source, contract_shape)
+            model, _ = tf2onnx.convert.from_graph_def(
+                function.graph.as_graph_def(),
+                input_names=[tensor.name for tensor in function.inputs],
+                output_names=[tensor.name for tensor in function.outputs],
+                opset=OPSET,
+            )
+            onnx_graph.canonical_names(model)
+            onnx_graph.write(model, out)
+
+    def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
+        """fp16 keeps float32 at input and output; int8 is static QDQ, signed, with per-channel weights."""
+        quantized = by_recipe(recipe, RECIPES, format_name="onnx")
+        with reading(float_file):
+            model = onnx_graph.read(float_file)
+        with converting(out):
+            onnx_graph.write(quantized(float_file, model, calibration), out)
+            check_precision(recipe, self.inspect(out), subject=out.name)
+
+    def inspect(self, file: Path) -> Operators:
+        with reading(file):
+            return count(onnx_graph.operators(onnx_graph.read(file)), onnx_graph.COMPUTE)
+
+    def runnable(self, file: Path, folder: Path) -> tuple[RunnableFile, ...]:
+        return (RunnableFile("onnxruntime", file),)
+
+    def tools(self) -> dict[str, str]:
+        return versions("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
+
+    def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
+        with reading(file):
+            return onnx_graph.first_nonfinite(onnx_graph.read(file), sample)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from edgebench.errors import ConversionError, UnknownName
 from edgebench.records.artifact import Operators
@@ -10,6 +11,8 @@ from edgebench.records.caveat import Caveat
 
 CONVERSIONS = frozenset({"quantize", "dequantize", "quantizelinear", "dequantizelinear", "cast"})
 """Operators that only carry values from one precision to another, in the spelling of any format."""
+
+Row = TypeVar("Row")
 
 
 def count(operators: Iterable[tuple[str, bool]], compute: frozenset[str]) -> Operators:
@@ -32,9 +35,11 @@ def count(operators: Iterable[tuple[str, bool]], compute: frozenset[str]) -> Ope
     )
 
 
-def check_recipe(recipe: str, supported: tuple[str, ...], *, format_name: str) -> None:
-    if recipe not in supported:
-        raise UnknownName.among(recipe, supported, kind=f"recipe for {format_name}")
+def by_recipe(recipe: str, table: Mapping[str, Row], *, format_name: str) -> Row:
+    """The row of a target's table of recipes; raises UnknownName where it has none."""
+    if recipe not in table:
+        raise UnknownName.among(recipe, table, kind=f"recipe for {format_name}")
+    return table[recipe]
 
 
 def check_precision(recipe: str, operators: Operators, *, subject: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +10,7 @@ from edgebench.records.artifact import Operators
 from edgebench.targets import RunnableFile
 from edgebench.targets.border import converting, reading, versions
 from edgebench.targets.keras_graph import frozen_function
-from edgebench.targets.precision import check_precision, check_recipe, count
+from edgebench.targets.precision import by_recipe, check_precision, count
 from edgebench.targets.ranges import Range, ranges_over
 from edgebench.targets.tflite_graph import TfliteGraph, TfliteOperator
 
@@ -26,47 +26,7 @@ BIAS_LIMIT = 2**30
 """Half of int32, as TensorFlow's own converter keeps it: room for the accumulated products."""
 
 
-class Tflite:
-    suffix: ClassVar[str] = ".tflite"
-    recipes: ClassVar[tuple[str, ...]] = ("fp16", "int8")
-
-    def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
-        with converting(out):
-            import tensorflow as tf
-
-            function = frozen_function(source, contract_shape)
-            out.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
-
-    def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
-        """int8 is static, with per-channel weights, and int8 at input and output."""
-        check_recipe(recipe, self.recipes, format_name="tflite")
-        with reading(float_file):
-            graph = TfliteGraph(float_file)
-        with converting(out):
-            quantized = half(float_file) if recipe == "fp16" else full_integer(float_file, graph, calibration)
-            out.write_bytes(quantized)
-            check_precision(recipe, self.inspect(out), subject=out.name)
-
-    def inspect(self, file: Path) -> Operators:
-        with reading(file):
-            graph = TfliteGraph(file)
-            return count([(op.kind, graph.is_int8(op)) for op in graph.operators], COMPUTE)
-
-    def runnable(self, file: Path, folder: Path) -> tuple[RunnableFile, ...]:
-        return (RunnableFile("litert", file),)
-
-    def tools(self) -> dict[str, str]:
-        return versions("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert")
-
-    def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
-        import numpy as np
-
-        with reading(file):
-            results = TfliteGraph(file).run(sample)
-            return next((name for name, values in results if not np.isfinite(values).all()), None)
-
-
-def half(float_file: Path) -> bytes:
+def half(float_file: Path, graph: TfliteGraph, calibration: Sequence[np.ndarray] | None) -> bytes:
     """float16 weights, dequantized once when the file is loaded."""
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer.quantizer import Quantizer
@@ -124,3 +84,48 @@ def weight_ranges(graph: TfliteGraph, operator: TfliteOperator, activations: dic
     needed = np.abs(graph.constant(bias)) * 127 / (input_scale * BIAS_LIMIT)
     limit = np.maximum(largest, needed.reshape(largest.shape)).astype(np.float32)
     return {graph.name(weight): {"min": -limit, "max": limit}}
+
+
+RECIPES: Mapping[str, Callable[[Path, TfliteGraph, Sequence[np.ndarray] | None], bytes]] = {
+    "fp16": half,
+    "int8": full_integer,
+}
+
+
+class Tflite:
+    suffix: ClassVar[str] = ".tflite"
+    recipes: ClassVar[tuple[str, ...]] = tuple(RECIPES)
+
+    def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+        with converting(out):
+            import tensorflow as tf
+
+            function = frozen_function(source, contract_shape)
+            out.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+
+    def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
+        """int8 is static, with per-channel weights, and int8 at input and output."""
+        quantized = by_recipe(recipe, RECIPES, format_name="tflite")
+        with reading(float_file):
+            graph = TfliteGraph(float_file)
+        with converting(out):
+            out.write_bytes(quantized(float_file, graph, calibration))
+            check_precision(recipe, self.inspect(out), subject=out.name)
+
+    def inspect(self, file: Path) -> Operators:
+        with reading(file):
+            graph = TfliteGraph(file)
+            return count([(op.kind, graph.is_int8(op)) for op in graph.operators], COMPUTE)
+
+    def runnable(self, file: Path, folder: Path) -> tuple[RunnableFile, ...]:
+        return (RunnableFile("litert", file),)
+
+    def tools(self) -> dict[str, str]:
+        return versions("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert")
+
+    def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
+        import numpy as np
+
+        with reading(file):
+            results = TfliteGraph(file).run(sample)
+            return next((name for name, values in results if not np.isfinite(values).all()), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from edgebench import files
 from edgebench.errors import ModelFileError, StoreError
 from edgebench.training.history import History
 
@@ -67,21 +67,14 @@ def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, with the same suffixes, that takes its place when the block ends well."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    """A temporary path of the same suffixes that takes the place of `path`, on the disk, when the block ends well."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with files.replacing(path, sync=True) as temporary:
+            yield temporary
     except OSError as exc:
         raise StoreError(
             exc.strerror or str(exc), subject=str(path), fix="free space, or train in a folder that can be written"
         ) from exc
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,8 +34,8 @@ Progress = Callable[[int, int, str], None]
 class Samples(Protocol):
     """Labelled images under the model's contract.
 
-    `images` is uint8 [samples, height, width, channels], `expression` int64 [samples] with -1 for no label,
-    `valence_arousal` float32 [samples, 2] with NaN for no label.
+    `images` is uint8 [samples, height, width, channels], `expression` int64 [samples] in the data set's own
+    numbers with -1 for no label, `valence_arousal` float32 [samples, 2] with NaN for no label.
     """
 
     @property
@@ -45,11 +46,21 @@ class Samples(Protocol):
     def valence_arousal(self) -> np.ndarray: ...
 
 
+@dataclass(frozen=True, eq=False)
+class _Aligned:
+    """Samples whose expressions are numbered in the order of the model's labels."""
+
+    images: np.ndarray
+    expression: np.ndarray
+    valence_arousal: np.ndarray
+
+
 def train(
     spec: ModelSpec,
     samples: Samples,
     validation: Samples,
     *,
+    labels: Sequence[str],
     folder: Path,
     epochs: int | None = None,
     seed: int = 0,
@@ -65,12 +76,15 @@ def train(
     arguments goes on after its last finished epoch and ends in the weights it would have had.
 
     Args:
+        labels: the data set's expressions in the order of its numbers; a sample trains the class of that name.
         epochs: instead of the recipe's; more than a finished training had goes on from there.
         resume: continue from the folder's checkpoint; False starts again and replaces it.
 
     Raises:
         UsageError: the model is not from the zoo, the folder holds another training, or no epochs are asked for.
-        DataError: no samples, or images and labels that do not fit the contract.
+        UnknownName: a sample carries an expression that the model does not have.
+        DataError: no samples, a class of the model without one, a label outside `labels`, or images that do not
+            fit the contract.
         NonFiniteOutput: the loss became NaN or infinite.
         ModelFileError: the checkpoint is damaged.
         StoreError: the folder cannot be written.
@@ -80,6 +94,7 @@ def train(
         raise UsageError(f"{epochs} epochs with seed {seed}", subject=spec.name, fix="1 epoch or more, seed 0 or more")
     _check(spec, samples, "training samples")
     _check(spec, validation, "validation samples")
+    samples, validation = (_aligned(spec, each, labels) for each in (samples, validation))
     history = _begin(spec, samples, validation, seed)
     trainer = Trainer(spec, _weights(spec, samples), seed)
     if resume:
@@ -219,6 +234,15 @@ def _check(spec: ModelSpec, samples: Samples, subject: str) -> None:
         )
     if not len(samples.images):
         raise DataError("there are none", subject=subject)
+
+
+def _aligned(spec: ModelSpec, samples: Samples, labels: Sequence[str]) -> _Aligned:
+    from edgebench.metrics import align_labels
+
+    head, expression = spec.expression_head, samples.expression
+    if head is not None:
+        expression = align_labels(expression, labels, head.labels)
+    return _Aligned(samples.images, expression, samples.valence_arousal)
 
 
 def _reporter(progress: Progress | None, epoch: int, epochs: int, steps: int) -> Callable[[int, float], None]:

@@ -71,10 +71,14 @@ def ask_agent(
     transport: Transport,
     task: Mapping[str, Any],
     *,
+    subject: str = "",
     on_progress: Callable[[dict[str, Any]], None] | None = None,
     timeout_s: float | None = None,
 ) -> dict[str, Any]:
     """Ships the agent, gives it a task and returns its answer.
+
+    Args:
+        subject: what a failure is about, beside the machine: a variant, say.
 
     Raises:
         AgentFailed: it answered with an error, or ended without an answer.
@@ -90,13 +94,14 @@ def ask_agent(
     argv = [transport.python, AGENT.name, "-"]
     finished = transport.run(argv, stdin=asked + "\n", on_line=on_line, timeout_s=timeout_s)
     answer = _json(finished.stdout.strip().rpartition("\n")[2])
+    about = f"{transport.name}, {subject or task.get('model') or task['task']}"
     if answer is None or (finished.returncode and "error" not in answer):
         last_words = finished.stderr.strip()[-500:]
-        raise AgentFailed(f"the agent ended with {finished.returncode}: {last_words}", subject=transport.name)
+        raise AgentFailed(f"the agent ended with {finished.returncode}: {last_words}", subject=about)
     if "error" in answer:
         error = answer["error"]
         problem = f"{error['type']}: {error['message']} ({error['where']})"
-        raise AgentFailed(problem, subject=f"{transport.name}, {task.get('model') or task['task']}")
+        raise AgentFailed(problem, subject=about)
     return answer
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from edgebench.errors import DeviceError
+from edgebench.files import replacing
 from edgebench.transports import Finished
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -40,7 +41,7 @@ class LocalTransport:
 
     def get(self, remote: str, local: Path) -> None:
         source = self._inside(remote)
-        with self._as_device_errors(), _replacing(local) as part:
+        with self._as_device_errors(), replacing(local) as part:
             shutil.copyfile(source, part)
 
     def run(
@@ -148,17 +149,8 @@ def _link(source: str | Path, target: str | Path) -> None:
     source, target = Path(source), Path(target)
     if target.exists() and target.samefile(source):
         return
-    with _replacing(target) as part:
+    with replacing(target) as part:
         try:
             part.hardlink_to(source)
         except OSError:
             shutil.copy2(source, part)
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A path beside the target to write to, which then takes the target's place in one step."""
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as folder:
-        part = Path(folder, target.name)
-        yield part
-        part.replace(target)

@@ -49,11 +49,13 @@ def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
 
 
 def test_a_builder_removes_what_a_killed_one_left_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("key.npy.0a.tmp", "key.json.0b.tmp", "other.npy.0c.tmp", "key.npy"):
+    (tmp_path / "key.npy").write_bytes(b"whole")
+    left = {name: f".part-{number:016x}.{name}" for number, name in enumerate(("key.npy", "key.json", "other.key.npy"))}
+    for name in left.values():
         (tmp_path / name).write_bytes(b"half")
     with building(tmp_path / "key.npy"):
         pass
-    assert {path.name for path in tmp_path.glob("*.*")} - {"key.lock"} == {"other.npy.0c.tmp", "key.npy"}
+    assert {path.name for path in tmp_path.iterdir()} - {"key.lock"} == {left["other.key.npy"], "key.npy"}
 
 
 def test_one_builds_while_the_other_waits(tmp_path: Path) -> None:

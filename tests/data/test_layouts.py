@@ -52,8 +52,9 @@ def test_a_part_that_is_missing_is_refused_with_the_parts_that_are_there(
     request: pytest.FixtureRequest, cache: Path, layout: str
 ) -> None:
     folder = request.getfixturevalue(f"affectnet_{layout}")(ROWS)
-    with pytest.raises(DataError, match=r"has no training part \(found: validation\)"):
+    with pytest.raises(DataError, match=r"has no training part \(found: validation\)") as caught:
         open_index(folder, "training", cache=cache)
+    assert caught.value.fix.startswith(f"looked for AffectNet {layout}: ")
 
 
 def test_a_changed_annotation_is_read_anew(affectnet_2017: Callable[..., Path], cache: Path) -> None:

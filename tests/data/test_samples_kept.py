@@ -100,7 +100,8 @@ def test_a_process_killed_while_building_leaves_nothing_half_written(
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     assert flag.exists()
-    assert kept_files(cache) == {".tmp"}
+    assert not list((cache / "samples").glob("[!.]*.npy"))
+    assert kept_files(cache) == {".npy"}
 
     samples = load_samples(open_index(two_chunks, "validation", cache=cache), contract(), cache=cache)
     assert len(samples) == 300

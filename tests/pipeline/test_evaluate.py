@@ -163,7 +163,7 @@ def test_a_nan_names_the_row_the_head_and_how_many_images(made: Workspace, faces
     spec = made.model("tiny")
     samples = evaluation_samples(made, spec, of(faces))
     values = np.zeros((len(samples), 8), np.float32)
-    row = _Row("key", spec, samples, {})
+    row = _Row("key", spec, samples, of(faces), {})
     assert _nonfinite(made, row, Predicted("key", {"expression": values}, 0.0)) is None
     values[3, 2] = np.nan
     error = _nonfinite(made, row, Predicted("key", {"expression": values}, 0.0))

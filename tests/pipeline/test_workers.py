@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from edgebench.errors import ConversionError, WorkerDied
-from edgebench.pipeline.workers import Outcome, Task, run_tasks
+from edgebench.pipeline.workers import Outcome, Task, _Worker, run_tasks
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +78,40 @@ def test_leaving_early_kills_the_children(tmp_path: Path) -> None:
         list(run_tasks([task("sleep", seconds=60)], jobs=1, log=tmp_path / "log", on_report=stop))
     assert time.monotonic() - start < 10
     assert not alive(pids[0])
+
+
+def test_a_worker_killed_before_its_child_is_there_starts_none(tmp_path: Path) -> None:
+    worker = _Worker(tmp_path / "log")
+
+    class LastTask(queue.SimpleQueue[Task]):
+        def get_nowait(self) -> Task:
+            worker.kill()
+            return task("double", number=1)
+
+    told: list[object] = []
+    worker.serve(LastTask(), told.append)
+    assert told == []
+    assert worker.child is None
+
+
+def test_killing_while_a_child_starts_ends_that_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = _Worker(tmp_path / "log")
+    start, begun = worker._start, threading.Event()
+
+    def slowly() -> subprocess.Popen[bytes]:
+        begun.set()
+        time.sleep(0.2)
+        return start()
+
+    monkeypatch.setattr(worker, "_start", slowly)
+    todo: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    todo.put(task("sleep", seconds=60))
+    thread = threading.Thread(target=worker.serve, args=(todo, lambda _: None))
+    thread.start()
+    begun.wait()
+    worker.kill()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_a_killed_parent_leaves_no_child_at_work(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Damaged files answer with ModelFileError, whatever the libraries beneath raise."""
 
 import json
+import os
 import shutil
 import warnings
 import zipfile
@@ -8,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from edgebench.errors import ModelFileError
+from edgebench.errors import ModelFileError, SpecError
 from edgebench.sources import load_source
 from edgebench.sources.keras_file import translated
 
@@ -49,7 +50,7 @@ def cuts(size):
 
 def test_a_missing_file_is_named(keras_spec, zoo_spec, tmp_path):
     for spec in (keras_spec("none.keras"), zoo_spec("none.weights.h5")):
-        with pytest.raises(ModelFileError, match=r"none\..*: there is no such file"):
+        with pytest.raises(SpecError, match=r"source\..*: no such file: .*none\."):
             load_source(spec, tmp_path)
 
 
@@ -168,7 +169,14 @@ def test_a_module_that_only_looks_like_keras_is_refused(saved, keras_spec, tmp_p
         load_source(keras_spec(), tmp_path)
 
 
-def test_a_file_that_may_not_be_opened_is_named(keras_spec, tmp_path):
+def test_a_folder_is_no_file(keras_spec, tmp_path):
     (tmp_path / "net.keras").mkdir()
-    with pytest.raises(ModelFileError, match="there is no such file"):
+    with pytest.raises(SpecError, match="no such file"):
+        load_source(keras_spec(), tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_opened_is_named(keras_spec, tmp_path):
+    (tmp_path / "net.keras").touch(mode=0)
+    with pytest.raises(ModelFileError, match=r"net\.keras: Permission denied"):
         load_source(keras_spec(), tmp_path)

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from edgebench.errors import ModelFileError, UnknownName
-from edgebench.sources import fingerprint
+from edgebench.errors import SpecError, UnknownName
+from edgebench.sources import fingerprint, load_source
+from edgebench.specs.catalog import load_model
 from edgebench.zoo import ARCHITECTURES, Architecture, architecture
 
 
@@ -48,8 +49,23 @@ def test_what_does_not_touch_the_net_leaves_the_fingerprint(zoo_spec, tmp_path):
 
 
 def test_a_missing_file_has_no_fingerprint(zoo_spec, tmp_path):
-    with pytest.raises(ModelFileError, match=r"none\.weights\.h5: there is no such file"):
+    with pytest.raises(SpecError, match=r"net:1: source\.weights: no such file: .*none\.weights\.h5"):
         fingerprint(zoo_spec("none.weights.h5"), tmp_path)
+
+
+@pytest.mark.parametrize("ask", [fingerprint, load_source])
+def test_a_missing_file_is_refused_by_the_line_that_states_it_be_it_in_an_included_file(ask, tmp_path):
+    base = tmp_path / "bases" / "_base.yaml"
+    base.parent.mkdir()
+    base.write_text(
+        "input: {size: [32, 32], range: [-1, 1]}\nheads: [{kind: valence_arousal, name: v}]\n"
+        "source:\n  architecture: mobilenet_v1\n  weights: gone.weights.h5\n  options: {alpha: 0.04}\n"
+    )
+    (tmp_path / "net.yaml").write_text("include: bases/_base.yaml\n")
+    gone = base.parent / "gone.weights.h5"
+    with pytest.raises(SpecError) as caught:
+        ask(load_model("net", [tmp_path]))
+    assert str(caught.value).startswith(f"{base}:5: source.weights: no such file: {gone};")
 
 
 def test_an_unknown_architecture_has_no_fingerprint(zoo_spec, tmp_path):

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import SpecError, UnknownName, UsageError
-from edgebench.specs import catalog
 from edgebench.specs.catalog import devices, load_model, models, search_path, shipped
 
 
@@ -110,7 +109,7 @@ def test_validate_names_missing_files_by_the_line_that_states_them(write, model_
 def test_validate_collects_the_problems_of_all_files(write, tmp_path):
     for name in ("a.yaml", "b.yaml"):
         write(name, "threads: 5\nzzz: 1\n")
-    assert [(Path(p.file).name, p.key) for p in catalog.validate_devices([tmp_path])] == [
+    assert [(Path(p.file).name, p.key) for p in devices([tmp_path]).validate()] == [
         ("a.yaml", "threads"),
         ("a.yaml", "zzz"),
         ("b.yaml", "threads"),
@@ -118,8 +117,22 @@ def test_validate_collects_the_problems_of_all_files(write, tmp_path):
     ]
 
 
-def test_every_shipped_spec_is_good():
-    assert catalog.validate_models() == ()
-    assert catalog.validate_devices() == ()
-    assert catalog.list_devices()
-    assert catalog.list_models()
+def test_validate_reports_every_named_spec_and_no_other(write, tmp_path):
+    for name in ("a.yaml", "b.yaml", "c.yaml"):
+        write(name, "threads: 5\n")
+    assert [Path(p.file).name for p in devices([tmp_path]).validate(["c", "a", "c"])] == ["c.yaml", "a.yaml"]
+
+
+def test_what_an_included_file_states_wrong_is_a_problem_of_the_spec_that_is_named(write, model_text, tmp_path):
+    base = write("_base.yaml", model_text.replace("weights: random", "weights: gone.weights.h5"))
+    for name in ("a.yaml", "b.yaml"):
+        write(name, "include: _base.yaml\n")
+    (problem,) = models([tmp_path]).validate(["a"])
+    assert str(problem).startswith(f"{base}:5: source.weights: no such file")
+    assert models([tmp_path]).validate() == (problem,)
+
+
+def test_an_unknown_name_among_those_to_validate_is_refused(write, device_text, tmp_path):
+    write("board.yaml", device_text)
+    with pytest.raises(UnknownName, match="did you mean 'board'"):
+        devices([tmp_path]).validate(["board", "bord"])

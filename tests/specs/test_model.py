@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from edgebench.digests import sha256_json
 from edgebench.errors import SpecError
 from edgebench.specs.catalog import load_model
 from edgebench.specs.model import InputContract, KerasSource, ModelSpec, ZooSource
@@ -99,7 +100,17 @@ def test_a_source_is_told_by_its_keys():
 
 
 def test_random_weights_have_no_file():
-    assert model().source_file() is None
+    assert model().has_random_weights
+    assert model().missing_file() is None
+    assert not model(source={"keras": "net.keras"}).has_random_weights
+
+
+def test_a_contract_is_known_by_all_that_it_states():
+    contract = InputContract(size=(8, 8), range=(0, 1))
+    assert contract.sha256 == InputContract(size=(8, 8), range=(0.0, 1.0), color="rgb").sha256
+    assert contract.sha256 == sha256_json(contract.model_dump(mode="json"))
+    changes = ({"size": (8, 9)}, {"range": (-1.0, 1.0)}, {"layout": "nchw"}, {"crop": "face_box"}, {"margin": 0.1})
+    assert len({contract.sha256, *(contract.model_copy(update=change).sha256 for change in changes)}) == 6
 
 
 def test_a_file_is_relative_to_the_spec_that_states_it(write, model_text, tmp_path):

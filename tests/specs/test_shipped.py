@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.specs.catalog import validate_devices, validate_models
+from edgebench.specs.catalog import devices, models
 from edgebench.specs.schema import json_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_shipped_spec_is_good() -> None:
-    assert validate_models() == ()
-    assert validate_devices() == ()
+    assert models().validate() == ()
+    assert devices().validate() == ()
 
 
 @pytest.mark.parametrize("name", ["model_spec", "device_spec"])

@@ -11,7 +11,8 @@ import pytest
 
 from edgebench.digests import sha256_bytes
 from edgebench.errors import StoreError
-from edgebench.store.blobs import GRACE_S, Blobs
+from edgebench.files import replacing
+from edgebench.store.blobs import Blobs
 
 
 def test_what_is_put_is_read_back(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
             blobs.put_bytes(os.urandom(1_000_000))
         assert blobs.read(kept) == b"kept"
         assert list(blobs.all()) == [kept]
-        assert not list(blobs.incoming.iterdir())
+        assert [path.name for path in disk.rglob("*") if path.is_file()] == [kept]
     finally:
         subprocess.run(["umount", disk], check=True)
 
@@ -94,11 +95,19 @@ def test_kill_9_while_writing_leaves_only_whole_blobs(tmp_path: Path) -> None:
     assert not list(blobs.damaged())
 
 
-def test_leftovers_of_killed_runs_are_found_once_they_are_old(tmp_path: Path) -> None:
+def test_putting_what_is_kept_makes_it_young(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "home")
+    (tmp_path / "file").write_bytes(b"weights")
+    path = blobs.path(blobs.put_bytes(b"weights"))
+    for put in (lambda: blobs.put_bytes(b"weights"), lambda: blobs.put_file(tmp_path / "file")):
+        os.utime(path, (0, 0))
+        put()
+        assert time.time() - path.stat().st_mtime < 60
+
+
+def test_half_written_blobs_are_not_blobs(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path)
-    part = blobs.incoming / "part"
-    part.write_bytes(b"half")
-    assert not list(blobs.leftovers())
-    long_ago = time.time() - GRACE_S - 1
-    os.utime(part, (long_ago, long_ago))
-    assert list(blobs.leftovers()) == [part]
+    sha256 = blobs.put_bytes(b"weights")
+    with replacing(blobs.path(sha256)) as part:
+        part.write_bytes(b"half")
+        assert list(blobs.all()) == [sha256]

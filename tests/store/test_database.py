@@ -4,11 +4,12 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from edgebench.errors import NewerStore, StoreError
+from edgebench.errors import MissingPackage, NewerStore, StoreError
 from edgebench.store.database import SCHEMA, Database
 
 
@@ -60,6 +61,21 @@ def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "results.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreError, match="not a database"):
         Database(f"sqlite:///{tmp_path / 'results.db'}")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "", "foo://me:secret@host/db", "postgresql://me:secret@host:port/db"])
+def test_a_url_of_no_known_database_is_an_error_with_a_fix(url: str) -> None:
+    with pytest.raises(StoreError, match="no URL") as caught:
+        Database(url)
+    assert "EDGEBENCH_DATABASE" in caught.value.fix
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.skipif(find_spec("MySQLdb") is not None, reason="the driver is installed")
+def test_a_missing_driver_is_named_and_the_password_is_not() -> None:
+    with pytest.raises(MissingPackage, match="MySQLdb") as caught:
+        Database("mysql+mysqldb://me:secret@host/db?passwd=secret")
+    assert caught.value.subject == "mysql+mysqldb://me:***@host/db"
 
 
 def test_threads_that_add_revisions_at_once_lose_none(database: Database) -> None:

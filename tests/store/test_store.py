@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from edgebench.errors import StoreError
+from edgebench.files import replacing
 from edgebench.records.artifact import Artifact, Calibration, Operators, Runnable
 from edgebench.records.measurement import Block
+from edgebench.specs.data import DataSettings
 from edgebench.store import Store, default_home
-from edgebench.store.blobs import GRACE_S
-from edgebench.store.store import blobs_of
+from edgebench.store.store import GRACE_S, blobs_of
 
 
 @pytest.fixture
@@ -35,6 +37,7 @@ def artifact(store: Store, content: bytes = b"model", variant: str = "net.tflite
         parity=0.0,
         source_sha256="s",
         contract_sha256="c",
+        data=DataSettings(),
         calibration=Calibration(
             dataset="faces",
             samples_id="i",
@@ -81,9 +84,20 @@ def test_a_record_whose_blob_was_lost_is_made_again(store: Store) -> None:
     assert store.find(Artifact, "key") is None
     assert store.latest(Artifact) == []
     assert any("is missing" in problem for problem in store.verify())
-    store.save("key", artifact(store), again=True)
+    store.save("key", artifact(store))
     assert store.find(Artifact, "key") is not None
     assert store.verify() == []
+
+
+def test_a_record_remade_with_other_bytes_takes_the_place_of_the_lost_one(store: Store) -> None:
+    record = artifact(store)
+    store.save("key", record)
+    store.blobs.remove(record.blob)
+    remade = artifact(store, b"other bytes")
+    assert store.save("key", remade)
+    assert store.find(Artifact, "key") == remade
+    assert not store.save("key", artifact(store, b"third"))
+    assert store.latest(Artifact) == [remade]
 
 
 def test_damage_is_found_and_discarded(store: Store) -> None:
@@ -102,19 +116,55 @@ def test_a_record_of_another_edgebench_is_named(store: Store) -> None:
     assert len(store.verify()) == 1
 
 
+def age(*paths: Path) -> None:
+    long_ago = time.time() - GRACE_S - 1
+    for path in paths:
+        os.utime(path, (long_ago, long_ago))
+
+
 def test_gc_removes_what_no_record_names_once_it_is_old(store: Store) -> None:
     record = artifact(store)
     store.save("key", record)
     stray = store.blobs.put_bytes(b"stray")
-    left = store.blobs.incoming / "left"
-    left.mkdir()
+    assert store.gc() == (0, 0)
+    age(store.blobs.path(stray), store.blobs.path(record.blob))
+    assert store.gc() == (1, len(b"stray"))
+    assert store.find(Artifact, "key") == record
+
+
+@pytest.mark.parametrize("working", ["tmp", "agents"])
+def test_gc_removes_the_working_folders_of_killed_runs_once_they_are_old(store: Store, working: str) -> None:
+    left = store.folder(working, "left")
     (left / "part").write_bytes(b"half")
     assert store.gc() == (0, 0)
-    long_ago = time.time() - GRACE_S - 1
-    for path in (store.blobs.path(stray), store.blobs.path(record.blob), left):
-        os.utime(path, (long_ago, long_ago))
-    assert store.gc() == (2, len(b"stray") + len(b"half"))
-    assert store.find(Artifact, "key") == record
+    age(left)
+    assert store.gc() == (1, len(b"half"))
+    assert not left.exists()
+
+
+def test_gc_removes_files_that_never_took_their_place(store: Store) -> None:
+    kept = store.folder("cache", "samples") / "kept.npy"
+    for path, content in ((kept, b"whole"), (kept.with_name("left.npy"), b"half")):
+        with replacing(path) as part:
+            part.write_bytes(content)
+    left = kept.with_name("left.npy").rename(kept.with_name(part.name))  # as kill -9 leaves it
+    assert store.gc() == (0, 0)
+    age(left, kept)
+    assert store.gc() == (1, len(b"half"))
+    assert kept.exists()
+
+
+def test_what_vanishes_under_gc_is_no_failure(store: Store) -> None:
+    for number in range(200):
+        left = store.folder("tmp", str(number))
+        (left / "half").write_bytes(b"half")
+        stray = store.blobs.path(store.blobs.put_bytes(str(number).encode()))
+        age(left, stray)
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(store.gc) for _ in range(4)]
+    assert sum(run.result()[0] for run in runs) >= 400
+    assert not list(store.blobs.all())
+    assert not list(store.folder("tmp").iterdir())
 
 
 def test_the_home_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

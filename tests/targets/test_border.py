@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.errors import ConversionError, ModelFileError, StoreError, UnknownOperator
+from edgebench.errors import ConversionError, MissingPackage, ModelFileError, StoreError, UnknownOperator
 from edgebench.targets.border import LONGEST_PROBLEM, converting, last_line, quiet, reading, versions
 
 
@@ -80,3 +80,11 @@ def test_quiet_ends_where_it_ends(caplog):
 
 def test_versions_are_those_installed():
     assert versions("numpy") == {"numpy": __import__("numpy").__version__}
+
+
+def test_a_package_that_is_absent_is_named_with_what_to_do():
+    with pytest.raises(
+        MissingPackage, match=r"package no-such-converter: is not installed \(fix: pip install no-such-"
+    ) as e:
+        versions("numpy", "no-such-converter")
+    assert e.value.exit_code == 2

@@ -52,7 +52,7 @@ def test_coremltools_reads_the_package_as_its_own_and_changes_nothing(artifacts,
 
 
 def test_an_fp16_program_computes_in_float16(artifacts):
-    from edgebench.targets.coreml_reference import Graph
+    from edgebench.targets.mil_graph import Graph
 
     kinds = {Graph.type_name(op.outputs[0]) for op in operations(artifacts["coreml", "fp16"]) if op.op_type == "conv"}
     assert kinds == {"fp16"}

@@ -1,7 +1,7 @@
 import pytest
 
 from edgebench.errors import ConversionError, UnknownName
-from edgebench.targets.precision import check_precision, check_recipe, count, precision_caveats
+from edgebench.targets.precision import by_recipe, check_precision, count, precision_caveats
 
 COMPUTE = frozenset({"Conv"})
 INT8 = count([("QuantizeLinear", False), ("Conv", True), ("Softmax", False), ("DequantizeLinear", False)], COMPUTE)
@@ -21,10 +21,11 @@ def test_int8_that_multiplies_nothing_in_int8_is_an_error():
     check_precision("fp16", FLOAT, subject="net.fp16")
 
 
-def test_a_recipe_is_refused_with_the_nearest_name():
-    check_recipe("fp16", ("fp16", "int8"), format_name="onnx")
-    with pytest.raises(UnknownName, match="did you mean 'int8'"):
-        check_recipe("int9", ("fp16", "int8"), format_name="onnx")
+def test_a_recipe_gives_its_own_row_and_an_unknown_one_the_nearest_name():
+    table = {"fp16": 16, "int8": 8}
+    assert [by_recipe(recipe, table, format_name="onnx") for recipe in table] == [16, 8]
+    with pytest.raises(UnknownName, match=r"recipe for onnx.*did you mean 'int8'"):
+        by_recipe("int9", table, format_name="onnx")
 
 
 def test_float_operators_left_in_int8_are_a_caveat():

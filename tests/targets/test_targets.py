@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib import import_module, metadata
 
 import numpy as np
 import pytest
 
-from edgebench.errors import ConversionError, ModelFileError, UnknownName
-from edgebench.targets import TARGETS
+from edgebench.errors import ConversionError, MissingPackage, ModelFileError, UnknownName
+from edgebench.targets import TARGETS, available_formats
 from edgebench.targets.outputs import match_outputs, parity
 
 FORMATS = sorted(TARGETS)
@@ -111,6 +112,16 @@ def test_int8_without_calibration_is_refused(lab, artifacts, tmp_path, format_na
     target = lab.target(format_name)
     with pytest.raises(ConversionError, match="needs calibration samples"):
         target.quantize(artifacts[format_name, "fp32"], "int8", samples, tmp_path / f"net{target.suffix}")
+
+
+@every_format
+def test_a_new_row_is_a_supported_recipe_run_by_its_own_function(lab, artifacts, tmp_path, monkeypatch, format_name):
+    target, module = lab.target(format_name), import_module(f"edgebench.targets.{format_name}")
+    assert target.recipes == tuple(module.RECIPES)
+    monkeypatch.setattr(module, "RECIPES", {**module.RECIPES, "halved": module.RECIPES["fp16"]})
+    out = tmp_path / f"net{target.suffix}"
+    target.quantize(artifacts[format_name, "fp32"], "halved", None, out)
+    assert lab.digest(out) == lab.digest(artifacts[format_name, "fp16"])
 
 
 @every_format
@@ -237,3 +248,27 @@ def test_bytes_do_not_depend_on_the_process(lab, artifacts, tmp_path, request):
         lines = [line.split() for line in run.stdout.splitlines()]
         found = {(name, recipe): digest for name, recipe, digest in (line for line in lines if len(line) == 3)}
         assert found == {key: lab.digest(file) for key, file in artifacts.items()}
+
+
+def test_every_format_is_available_where_all_is_installed():
+    assert available_formats() == tuple(TARGETS)
+
+
+def test_a_format_is_not_available_where_one_of_its_packages_is_absent(lab, monkeypatch):
+    installed = metadata.version
+
+    def without_coremltools(package):
+        if package == "coremltools":
+            raise metadata.PackageNotFoundError(package)
+        return installed(package)
+
+    monkeypatch.setattr("edgebench.targets.border.version", without_coremltools)
+    assert available_formats() == ("tflite", "onnx")
+    with pytest.raises(MissingPackage, match="package coremltools: is not installed"):
+        lab.target("coreml").tools()
+
+
+def test_asking_what_is_available_imports_no_converter():
+    code = "import sys; from edgebench.targets import available_formats; available_formats(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"tensorflow", "keras", "onnx", "onnxruntime", "coremltools", "ai_edge_quantizer", "numpy"} & {*loaded}

@@ -1,20 +1,40 @@
 import json
 import subprocess
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from edgebench import training
 from edgebench.digests import sha256_file
-from edgebench.errors import DataError, ModelFileError, NonFiniteOutput, StoreError, UsageError
+from edgebench.errors import DataError, ModelFileError, NonFiniteOutput, StoreError, UnknownName, UsageError
+from edgebench.inputs import PreparedInputs
+from edgebench.sources import load_source
 from edgebench.specs.model import ModelSpec
-from edgebench.training import History, train
+from edgebench.training import History
 from edgebench.training.loop import HISTORY_FILE, WEIGHTS_FILE
+
+LABELS = ("dark", "middle", "bright")
+"""Of the samples, in the order of their numbers."""
+
+train = partial(training.train, labels=LABELS)
 
 
 def weights_of(folder):
     with np.load(folder / "checkpoint.npz") as arrays:
         return {name: arrays[name] for name in arrays.files if name != "history"}
+
+
+def answers_of(spec, folder, images):
+    trained = spec.model_copy(update={"source": spec.source.model_copy(update={"weights": WEIGHTS_FILE})})
+    return load_source(trained, folder).predict(PreparedInputs(images, spec.input)[:])
+
+
+def with_labels(spec, *labels):
+    head = spec.heads[0].model_copy(update={"labels": labels})
+    return spec.model_copy(update={"heads": (head, *spec.heads[1:])})
 
 
 class Interrupted(Exception):
@@ -65,13 +85,9 @@ def test_history_is_kept_beside_the_weights_of_the_last_epoch(spec, make_samples
 
 
 def test_trained_weights_load_as_a_source(spec, make_samples, tmp_path):
-    from edgebench.inputs import PreparedInputs
-    from edgebench.sources import load_source
-
     validation = make_samples(30, seed=1)
     history = train(spec, make_samples(24), validation, folder=tmp_path)
-    trained = spec.model_copy(update={"source": spec.source.model_copy(update={"weights": WEIGHTS_FILE})})
-    answers = load_source(trained, tmp_path).predict(PreparedInputs(validation.images, spec.input)[:])
+    answers = answers_of(spec, tmp_path, validation.images)
     labelled = validation.expression >= 0
     right = answers["expression"].argmax(axis=1)[labelled] == validation.expression[labelled]
     assert right.mean() == pytest.approx(history.epochs[-1].validation["accuracy"])
@@ -98,6 +114,35 @@ def test_one_head_alone_can_be_trained(spec, make_samples, tmp_path):
     history = train(only, make_samples(16), make_samples(9), folder=tmp_path, epochs=1)
     assert history.epochs[0].loss_expression is None
     assert set(history.epochs[0].validation) == {"rmse_valence", "rmse_arousal"}
+
+
+def test_a_sample_trains_the_class_of_its_name_whatever_the_order_of_the_head(spec, make_samples, tmp_path):
+    permuted, faces = with_labels(spec, "bright", "dark", "middle"), make_samples(30, seed=1)
+    history = train(permuted, make_samples(96), faces, folder=tmp_path, epochs=10)
+    called = answers_of(permuted, tmp_path, faces.images)["expression"].argmax(axis=1)
+    labelled = np.flatnonzero(faces.expression >= 0)
+    right = [permuted.heads[0].labels[called[row]] == LABELS[faces.expression[row]] for row in labelled]
+    assert np.mean(right) == pytest.approx(history.epochs[-1].validation["accuracy"])
+    assert np.mean(right) > 0.6
+
+
+def test_samples_numbered_by_the_head_train_the_same_as_samples_numbered_otherwise(spec, make_samples, tmp_path):
+    permuted = with_labels(spec, "bright", "dark", "middle")
+    sets = [make_samples(40), make_samples(12, seed=1)]
+    for each in sets:
+        each.expression[:9] = 2  # classes of unequal weights
+    # Number 3 stands for no label: -1 takes the last place.
+    numbered = [SimpleNamespace(**{**vars(s), "expression": np.array([1, 2, 0, -1])[s.expression]}) for s in sets]
+    by_name = train(permuted, *sets, folder=tmp_path / "by_name", epochs=2)
+    by_head = train(permuted, *numbered, labels=permuted.heads[0].labels, folder=tmp_path / "by_head", epochs=2)
+    assert by_name.identity == by_head.identity
+    assert [e.loss_expression for e in by_name.epochs] == pytest.approx([e.loss_expression for e in by_head.epochs])
+    assert [e.validation for e in by_name.epochs] == [pytest.approx(e.validation) for e in by_head.epochs]
+
+
+def test_a_class_that_the_model_does_not_have_is_named(spec, make_samples, tmp_path):
+    with pytest.raises(UnknownName, match="'bright'"):
+        train(with_labels(spec, "dark", "middle"), make_samples(16), make_samples(6), folder=tmp_path)
 
 
 def test_other_settings_do_not_continue_a_checkpoint(spec, make_samples, tmp_path):

@@ -1,0 +1,92 @@
+"""Files and folders that are whole or not there, whoever is killed while writing them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edgebench.errors import StoreError
+
+PARTS = ".part-" + "[0-9a-f]" * 16 + "."
+"""How the names of `replacing` begin, as a pattern of `glob` and `fnmatch`; the final name follows."""
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
+    """A temporary path beside `path`, of the same suffixes, that takes its place when the block ends well.
+
+    The block makes a file or a folder there; parent folders are made. When it fails, what it made is
+    removed and what was at `path` stays.
+
+    Args:
+        sync: bring the content to the disk first, so that even a power cut leaves the old or the new.
+
+    Raises:
+        OSError: as the operating system says it; callers name their own error.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(path)
+    try:
+        yield part
+        if sync:
+            _flush(part)
+        _put_in_place(part, path)
+    finally:
+        with suppress(OSError):
+            remove(part)
+
+
+@contextmanager
+def as_store_errors(subject: Path | str) -> Iterator[None]:
+    """The one border where the operating system's refusals become StoreError."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as exc:
+        full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+        problem = "no space left" if full else exc.strerror or str(exc)
+        fix = (
+            "free some space (`edgebench store gc` removes what no record names), then run the same command again"
+            if full
+            else "check that the folder can be written, or choose another with EDGEBENCH_HOME"
+        )
+        raise StoreError(problem, subject=str(subject), fix=fix) from exc
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with all that is in it; what is not there is removed already."""
+    with suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".part-{secrets.token_hex(8)}.{path.name}")
+
+
+def _flush(part: Path) -> None:
+    for path in part.rglob("*") if part.is_dir() else (part,):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    """A folder cannot be renamed over a full one, which steps aside first; another run may do the same just now."""
+    while True:
+        try:
+            part.replace(path)
+            return
+        except OSError as exc:
+            if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not part.is_dir():
+                raise
+        with suppress(FileNotFoundError):
+            shutil.rmtree(path.rename(_part(path)), ignore_errors=True)
