@@ -29,7 +29,7 @@ from edgebench.records.finding import GateResult
 from edgebench.records.results import Results
 from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import SYNTHETIC, DataSettings
-from edgebench.specs.variant import FORMATS, RECIPES
+from edgebench.specs.variant import RECIPES
 from edgebench.training import History
 
 Names = str | Sequence[str]
@@ -58,7 +58,7 @@ def workspace(
 def quantize(
     model: Names,
     *,
-    formats: Names = FORMATS,
+    formats: Names | None = None,
     recipes: Names = RECIPES,
     only: Names = (),
     data: Data = SYNTHETIC,
@@ -79,7 +79,7 @@ def quantize(
 def evaluate(
     model: Names,
     *,
-    formats: Names = FORMATS,
+    formats: Names | None = None,
     recipes: Names = RECIPES,
     only: Names = (),
     data: Data = SYNTHETIC,
@@ -102,7 +102,7 @@ def run(
     model: Names,
     *,
     device: str = "local",
-    formats: Names = FORMATS,
+    formats: Names | None = None,
     recipes: Names = RECIPES,
     only: Names = (),
     data: Data = SYNTHETIC,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from edgebench.cli.options import (
-    ALL_FORMATS,
     ALL_RECIPES,
     AllowMissing,
     CalibrationCount,
@@ -24,7 +23,7 @@ from edgebench.cli.session import Session
 def evaluate(
     session: Session,
     model: Models,
-    formats: Formats = ALL_FORMATS,
+    formats: Formats = None,
     recipes: Recipes = ALL_RECIPES,
     only: Only = None,
     data: Data = "synthetic",

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 Models = Annotated[
     list[str], typer.Option("--model", "-m", metavar="NAME", help="A model spec; repeat or separate by commas.")
 ]
-Formats = Annotated[str, typer.Option(metavar="LIST", help="tflite, onnx, coreml")]
+Formats = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="tflite, onnx, coreml [default: those whose converters are installed]"),
+]
 Recipes = Annotated[str, typer.Option(metavar="LIST", help="fp32, fp16, int8")]
 Only = Annotated[
     list[str] | None,
@@ -39,7 +42,6 @@ AllowMissing = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Of every random choice.")]
 
-ALL_FORMATS = "tflite,onnx,coreml"
 ALL_RECIPES = "fp32,fp16,int8"
 
 

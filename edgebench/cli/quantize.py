@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgebench.cli.options import (
-    ALL_FORMATS,
     ALL_RECIPES,
     AllowMissing,
     CalibrationCount,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 def quantize(
     session: Session,
     model: Models,
-    formats: Formats = ALL_FORMATS,
+    formats: Formats = None,
     recipes: Recipes = ALL_RECIPES,
     only: Only = None,
     data: Data = "synthetic",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgebench.cli.options import (
-    ALL_FORMATS,
     ALL_RECIPES,
     AllowMissing,
     CalibrationCount,
@@ -33,7 +32,7 @@ def run(
     session: Session,
     model: Models,
     device: Device = "local",
-    formats: Formats = ALL_FORMATS,
+    formats: Formats = None,
     recipes: Recipes = ALL_RECIPES,
     only: Only = None,
     data: Data = "synthetic",

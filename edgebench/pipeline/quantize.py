@@ -24,7 +24,7 @@ from edgebench.specs.data import DataSettings
 from edgebench.specs.model import ModelSpec
 from edgebench.specs.variant import FORMATS, RECIPES, Variant, known_format, known_recipe
 from edgebench.store.packages import PACKAGE_SUFFIX, unpack
-from edgebench.targets import TARGETS
+from edgebench.targets import TARGETS, available_formats
 from edgebench.units import bytes_text
 
 # Part of every artifact's key: raise it when the same inputs shall give other bytes.
@@ -45,14 +45,15 @@ class Choice:
         cls,
         models: str | Sequence[str],
         *,
-        formats: str | Sequence[str] = FORMATS,
+        formats: str | Sequence[str] | None = None,
         recipes: str | Sequence[str] = RECIPES,
         only: str | Sequence[str] = (),
     ) -> Choice:
-        """Checks the names; `only` are patterns such as `tflite-*`."""
+        """Checks the names; `only` are patterns such as `tflite-*`. By default every format whose
+        converters are installed."""
         return cls(
             models=names(models),
-            formats=tuple(known_format(name) for name in names(formats)),
+            formats=tuple(known_format(name) for name in names(formats)) if formats else available_formats(),
             recipes=tuple(known_recipe(name) for name in names(recipes)),
             only=names(only) if only else (),
         )

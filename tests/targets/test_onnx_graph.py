@@ -6,8 +6,8 @@ from onnx import TensorProto, helper, numpy_helper
 from edgebench.targets.onnx_graph import Probe, canonical_names, first_nonfinite, operators, read, write
 
 
-def model_of(nodes, constants=None, *, outputs=("y",)):
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]) for name in ("x", *outputs)]
+def model_of(nodes, constants=None, *, outputs=("y",), shape=(None,)):
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", *outputs)]
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()]
     graph = helper.make_graph([helper.make_node(*node) for node in nodes], "g", values[:1], values[1:], tensors)
     for index, node in enumerate(graph.node):
@@ -23,35 +23,27 @@ WEIGHT = ("DequantizeLinear", ["qw", "s", "z"], ["dw"])
 END = [("QuantizeLinear", ["c", "s", "z"], ["qc"]), ("DequantizeLinear", ["qc", "s", "z"], ["y"])]
 
 
-def conv_is_int8(nodes):
-    return dict(operators(model_of(nodes, CONSTANTS)))["Conv"]
+def executed_types(nodes):
+    return dict(operators(model_of(nodes, CONSTANTS, shape=[1, 1, 2, 2])))
 
 
 def test_a_convolution_between_quantized_tensors_is_int8():
-    assert conv_is_int8([*TO_INT8, WEIGHT, ("Conv", ["dx", "dw"], ["c"]), *END])
+    assert executed_types([*TO_INT8, WEIGHT, ("Conv", ["dx", "dw"], ["c"]), *END])["QLinearConv"]
 
 
-def test_an_activation_on_the_way_to_quantization_does_not_matter():
-    nodes = [*TO_INT8, WEIGHT, ("Conv", ["dx", "dw"], ["r"]), ("Relu", ["r"], ["c"]), *END]
-    assert dict(operators(model_of(nodes, CONSTANTS)))["Relu"]
-    assert conv_is_int8(nodes)
-
-
-def test_int8_weights_alone_are_not_int8():
-    assert not conv_is_int8([WEIGHT, ("Conv", ["x", "dw"], ["y"])])
-
-
-def test_float_weights_under_int8_activations_are_not_int8():
-    assert not conv_is_int8([*TO_INT8, ("Conv", ["dx", "w"], ["c"]), *END])
-
-
-def test_an_output_left_in_float_is_not_int8():
-    assert not conv_is_int8([*TO_INT8, WEIGHT, ("Conv", ["dx", "dw"], ["y"])])
-
-
-def test_a_float_network_has_no_int8_operator():
-    nodes = [("Conv", ["x", "w"], ["c"]), ("Relu", ["c"], ["y"])]
-    assert list(operators(model_of(nodes, CONSTANTS))) == [("Conv", False), ("Relu", False)]
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [WEIGHT, ("Conv", ["x", "dw"], ["y"])],
+        [*TO_INT8, WEIGHT, ("Conv", ["dx", "dw"], ["y"])],
+        [("Conv", ["x", "w"], ["c"]), ("Relu", ["c"], ["y"])],
+    ],
+    ids=["weights-only", "float-output", "float"],
+)
+def test_what_the_runtime_computes_in_float_is_not_int8(nodes):
+    types = executed_types(nodes)
+    assert not any(types.values())
+    assert {"Conv", "FusedConv"} & set(types)
 
 
 def test_canonical_names_do_not_show_the_session():
