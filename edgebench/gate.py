@@ -1,8 +1,9 @@
 """The gate: results against the budgets of the models and against a baseline. Pure functions of records.
 
 A rule is one function and one row in `RULES`. What the baseline holds and was not measured again fails:
-a check that measures less must not pass for it. A budget that could not be judged is shown and fails
-nothing, as no machine can measure everything (a latency of CoreML on Linux, for one).
+a check that measures less must not pass for it. An accuracy budget that nobody measured is inconclusive. A
+latency budget that could not be judged is shown and fails nothing, as no machine can measure everything
+(CoreML on Linux, for one).
 """
 
 from __future__ import annotations
@@ -126,8 +127,11 @@ def max_accuracy_loss(case: Case) -> Outcome | None:
         return None
     margin, drift = case.budgets.max_accuracy_loss, case.now.drift
     allowed = f"a loss of at most {points_text(margin).lstrip('+')}"
+    if any(caveat.kind == "random-weights" for caveat in case.now.caveats):
+        return None  # it has no accuracy to lose
     if drift is None:
-        return Outcome("not-measured", allowed, NOT_MEASURED, _EVALUATE)
+        # Any machine can measure this one, so leaving it out is no way to pass.
+        return Outcome("inconclusive", allowed, NOT_MEASURED, _EVALUATE)
     if drift.margin != margin:
         found = f"judged against a margin of {points_text(drift.margin).lstrip('+')}"
         return Outcome("inconclusive", allowed, found, f"{_EVALUATE} again: the budget has changed")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from edgebench.gate import GateRules, judge, make_baseline
 from edgebench.records.artifact import Operators
 from edgebench.records.baseline import Baseline
+from edgebench.records.caveat import Caveat
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.finding import Finding, GateResult
 from edgebench.records.results import Drift, Estimate, Latency, Results, Scores, VariantResult
@@ -158,9 +159,14 @@ def test_a_drift_judged_by_another_margin_decides_nothing():
     assert (finding.status, finding.found) == ("inconclusive", "judged against a margin of 5.00 pt")
 
 
-def test_a_drift_that_was_not_measured_fails_nothing():
+def test_a_drift_that_was_not_measured_is_no_pass():
     finding = budget(row(drift=None), "budget.max_accuracy_loss")
-    assert (finding.status, finding.fails) == ("not-measured", False)
+    assert (finding.status, finding.found) == ("inconclusive", "not measured")
+
+
+def test_random_weights_have_no_accuracy_to_lose():
+    untrained = row(drift=None, caveats=(Caveat(kind="random-weights", text="random"),))
+    assert judge(results(untrained), None, budgets={"net": Budgets()}).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -347,7 +353,7 @@ def test_a_variant_that_is_new_is_noted_and_fails_nothing():
         (row(size_bytes=985_001), 1),
         (row(drift=drifted("inconclusive")), 3),
         (row(drift=drifted("inconclusive"), size_bytes=985_001), 1),
-        (row(drift=None), 0),
+        (row(drift=None), 3),
         (row(scores=None), 1),
     ],
 )

@@ -108,7 +108,7 @@ def _show(session: Session, latencies: dict[tuple[str, int], Latency]) -> None:
         Column("caveats", rank=3),
     )
     rows: dict[str, list[tuple[str, ...]]] = {}
-    for (variant, threads), latency in sorted(latencies.items()):
+    for (variant, threads), latency in sorted(latencies.items(), key=_place):
         model, _, kind = variant.rpartition(".")
         rows.setdefault(model, []).append(
             (
@@ -144,3 +144,12 @@ def _thread_counts(text: str) -> tuple[int, ...]:
     if not counts or min(counts) < 1:
         raise UsageError("not a list of thread counts", subject=repr(text), fix="write numbers such as 1,2")
     return counts
+
+
+def _place(item: tuple[tuple[str, int], Latency]) -> tuple[object, ...]:
+    """Formats and recipes in the order of every other table."""
+    from edgebench.specs.variant import FORMATS, RECIPES, Variant
+
+    (name, threads), _ = item
+    variant = Variant.parse(name)
+    return variant.model, FORMATS.index(variant.format), RECIPES.index(variant.recipe), threads

@@ -23,7 +23,7 @@ from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.data import SYNTHETIC, DataSettings
 from edgebench.specs.model import ModelSpec
 
-EMBEDDED: dict[str, Any] = {"layout": "2021", "training": 800, "validation": 1000, "seed": 1}
+EMBEDDED: dict[str, Any] = {"layout": "2021", "training": 800, "validation": 2000, "seed": 1}
 """The embedded default. A larger set with the same seed begins with these images."""
 
 

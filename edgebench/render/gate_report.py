@@ -6,6 +6,7 @@ Every row of `GATE_FORMATS` names a function `(result: GateResult) -> str`; a ne
 from __future__ import annotations
 
 import re
+from collections import Counter
 from xml.etree import ElementTree
 
 from edgebench.records.finding import Finding, GateResult, Status
@@ -27,9 +28,12 @@ _NOTHING = "nothing was measured, so nothing can be said; run `edgebench quantiz
 
 
 def text(result: GateResult) -> str:
-    """Plain lines, what failed last and so nearest to the prompt."""
-    lines = []
+    """Plain lines: passes counted by rule, the rest one by one, what failed last and so nearest to the prompt."""
+    passed = Counter(_line(finding.rule) for finding in result.findings if finding.status == "pass")
+    lines = [f"{'pass':13} {rule}  {count} variant{'s' * (count > 1)}" for rule, count in passed.items()]
     for finding in sorted(result.findings, key=_gravity):
+        if finding.status == "pass":
+            continue
         lines.append(f"{_label(finding):13} {finding.rule}  {_line(finding.variant)}")
         lines.append(f"{'':13} allowed {_line(finding.allowed)}; found {_line(finding.found)}")
         if finding.advice:

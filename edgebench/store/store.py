@@ -54,6 +54,8 @@ class Store:
     def __init__(self, home: Path | None = None, *, database: str | None = None) -> None:
         self.home = (home or default_home()).absolute()
         self.blobs = Blobs(self.home)
+        with as_store_errors(self.home):
+            (self.home / ".gitignore").write_text("*\n")
         url = database or os.environ.get("EDGEBENCH_DATABASE") or f"sqlite:///{self.home / 'results.db'}"
         self.database = Database(url)
 
