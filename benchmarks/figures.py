@@ -151,13 +151,14 @@ def evaluation_ratio(bench: Bench) -> list[Figure]:
     from edgebench.pipeline.predictions import ArtifactRow, predict_artifacts
     from edgebench.pipeline.quantize import Choice, quantize
     from edgebench.pipeline.workspace import Workspace
+    from edgebench.specs.data import DataSettings
 
-    faces = str(bench.faces(IMAGES[-1]))
+    data = DataSettings(folder=str(bench.faces(IMAGES[-1])))
     workspace = Workspace.open(home=bench.folder / ".edgebench")
     spec = workspace.model(MODEL)
-    samples = evaluation_samples(workspace, spec, faces)
+    samples = evaluation_samples(workspace, spec, data)
     figures = []
-    for artifact in quantize(workspace, Choice.of(MODEL, only="tflite-*"), data=faces):
+    for artifact in quantize(workspace, Choice.of(MODEL, only="tflite-*"), data=data):
         if artifact.recipe == "fp16":
             continue
         model = runnable_file(workspace.store, artifact.runnable[0], bench.folder)

@@ -75,7 +75,7 @@ def an_id(**changes) -> str:
         "settings": BenchSettings(),
         "threads": [1, 2],
         "device": DeviceSpec(name="board"),
-        "runtimes": {"litert": "2.3.0"},
+        "machine": {"processor": "a", "runtimes": {"litert": "2.3.0"}},
         "inputs": {"faces": "sha"},
         **changes,
     }
@@ -96,7 +96,8 @@ def test_the_same_work_is_the_same_job():
         {"threads": [1]},
         {"device": DeviceSpec(name="other")},
         {"device": DeviceSpec(name="board", cpu_affinity=[1])},
-        {"runtimes": {"litert": "2.4.0"}},
+        {"machine": {"processor": "b", "runtimes": {"litert": "2.3.0"}}},
+        {"machine": {"processor": "a", "runtimes": {"litert": "2.4.0"}}},
         {"inputs": {"faces": "other images"}},
         {"repetition": 1},
     ],
