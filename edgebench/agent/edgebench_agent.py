@@ -34,7 +34,7 @@ SCHEMA = 1
 Json = dict[str, Any]
 Array = Any  # a numpy array; numpy is imported where it is used, so that importing this file costs nothing
 
-CHUNK = 32  # images prepared at a time: memory stays flat however many there are
+CHUNK = 16  # images prepared at a time: memory stays flat however many there are
 WARMUP_WINDOWS = 5  # in the shortest warm-up
 CLOCK_NOISE_NS = 1_000  # medians closer than this are the same whatever their ratio
 MANY_INVOCATIONS = 200_000  # only the null runtime gets there; its record should stay small

@@ -44,7 +44,9 @@ _OPTIONS: dict[str, Any] = {
     ],
     "jobs": Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Processes at once [default: one per core]", rich_help_panel=COMMON),
+        typer.Option(
+            "--jobs", "-j", min=1, max=64, help="Processes at once [default: one per core]", rich_help_panel=COMMON
+        ),
     ],
 }
 
