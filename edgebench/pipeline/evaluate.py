@@ -112,7 +112,7 @@ def _rows(
 ) -> Iterator[_Row]:
     # What bit-exactness depends on besides the artifact: the runtime, and the processor's vector units.
     machine = {"processor": host.processor, "features": " ".join(host.features)}
-    shared = {"dataset": samples.info.id, "machine": machine}
+    shared = {"model": spec.name, "dataset": samples.info.id, "machine": machine}
     tools = {name: version(name) for name in _SOURCE_TOOLS}
     source = {"source": fingerprint(spec), "contract": spec.input.sha256, "tools": tools}
     yield _Row(sha256_json({**shared, **source}), spec, samples, data, {**machine, **tools})
@@ -123,7 +123,12 @@ def _rows(
         _refuse_overlap(workspace, artifact, samples)
         runnable = _local_way(artifact, host)
         tools = {runnable.runtime: host.runtimes[runnable.runtime]}
-        made = {"runnable": runnable.blob, "outputs": artifact.outputs, "contract": spec.input.sha256}
+        made = {
+            "variant": artifact.variant,
+            "runnable": runnable.blob,
+            "outputs": artifact.outputs,
+            "contract": spec.input.sha256,
+        }
         key = sha256_json({**shared, **made, "agent": agent, "tools": tools})
         yield _Row(key, spec, samples, data, {**machine, **tools}, artifact, runnable)
 

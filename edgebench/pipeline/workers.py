@@ -149,7 +149,7 @@ class _Worker:
     def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "edgebench.pipeline.workers"],
+                [sys.executable, "-P", "-m", "edgebench.pipeline.workers"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
