@@ -49,8 +49,9 @@ def _row(row: VariantResult, expression: bool, affect: bool, timed: bool) -> tup
 def _drift(row: VariantResult) -> list[str]:
     if row.drift is None:
         return ["", "", "reference" if row.scores else NOT_MEASURED]
-    delta = row.drift.deltas.get("accuracy") or row.drift.deltas["ccc_mean"]
-    return [_interval(delta), str(row.drift.flips), row.drift.verdict]
+    accuracy = row.drift.deltas.get("accuracy")
+    shown = _interval(accuracy) if accuracy else _change(row.drift.deltas["ccc_mean"])
+    return [shown, str(row.drift.flips), row.drift.verdict]
 
 
 def _latency(row: VariantResult) -> list[str]:
@@ -78,3 +79,10 @@ def _interval(delta: Estimate) -> str:
     if delta.low is None or delta.high is None:
         return points_text(delta.value)
     return f"{points_text(delta.value)} [{100 * delta.low:+.2f}, {100 * delta.high:+.2f}]"
+
+
+def _change(delta: Estimate) -> str:
+    """Of a correlation, which has no unit."""
+    if delta.low is None or delta.high is None:
+        return f"{delta.value:+.3f}"
+    return f"{delta.value:+.3f} [{delta.low:+.3f}, {delta.high:+.3f}]"
