@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check bench nightly venv lock clean
+.PHONY: demo test check bench nightly venv torch lock clean
 
 demo: venv          ## the whole road on the embedded models and synthetic faces
 	$(BIN)/edgebench demo
@@ -28,6 +28,12 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+torch: .venv/.torch ## PyTorch as well, for models that come from it; a build for the CPU is enough
+
+.venv/.torch: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[torch]'
 	touch $@
 
 lock:               ## resolve pyproject.toml again (needs uv)
