@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgebench.digests import sha256_file, sha256_json
+from edgebench.errors import ModelFileError
 from edgebench.registry import resolve
 
 if TYPE_CHECKING:
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 LOADERS = {  # by the kind of source that the spec states
     "ZooSource": "edgebench.sources.keras:from_zoo",
     "KerasSource": "edgebench.sources.keras:from_file",
+    "SavedModelSource": "edgebench.sources.saved_model:from_folder",
+    "OnnxSource": "edgebench.sources.onnx:from_file",
+    "TfliteSource": "edgebench.sources.tflite:from_file",
+}
+
+CONTENTS = {  # kinds whose content is more than one file or folder
+    "ZooSource": "edgebench.sources.keras:zoo_content",
+    "OnnxSource": "edgebench.sources.onnx:content",
+}
+
+PACKAGES = {  # by framework: those whose versions decide a source's answers
+    "keras": ("tensorflow", "keras"),
+    "keras-h5": ("tensorflow", "keras", "tf-keras"),
+    "tensorflow": ("tensorflow",),
+    "onnx": ("onnxruntime",),
+    "tflite": ("ai-edge-litert",),
 }
 
 
@@ -23,25 +40,53 @@ class Source(Protocol):
     """A trained model in its own framework."""
 
     framework: str
+    """As `framework` tells it of the spec: by this name, targets choose how to convert it."""
     model: object
-    """The framework's own model object, for the targets that convert it."""
+    """What the targets' converters for this framework take."""
 
     def predict(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Head name -> float32 [batch, width], for float32 inputs in the contract's layout."""
+        """Head name -> float32 [batch, width], for float32 inputs in the contract's layout.
+
+        A sample's answer does not depend on the others, nor on how many there are.
+        """
         ...
 
 
-def load_source(spec: ModelSpec, folder: Path | None = None) -> Source:
+class Searchable(Source, Protocol):
+    """A source that can be searched for NaN; one whose file is of a target's format is searched by that target."""
+
+    def first_nonfinite(self, sample: np.ndarray) -> str | None:
+        """Name of the first layer whose output on `sample`, float32 [1, ...], holds NaN or infinity."""
+        ...
+
+
+def framework(spec: ModelSpec) -> str:
+    """The framework of the source that `load_source` would give."""
+    return spec.source.framework
+
+
+def packages(spec: ModelSpec) -> tuple[str, ...]:
+    """Installed packages whose versions decide what the source answers."""
+    return PACKAGES[framework(spec)]
+
+
+def load_source(spec: ModelSpec, folder: Path | None = None, *, known_as: str | None = None) -> Source:
     """The trained model of a spec, checked against its contract and heads.
 
     Args:
         folder: what relative paths are relative to, in place of the folder of the file that states them.
+        known_as: the `fingerprint` under which the results will be kept.
 
     Raises:
         SpecError: the file is missing, or the architecture does not take what the spec asks for.
-        ModelFileError: the file is damaged, of another format, or does not fit the spec.
+        ModelFileError: the file is damaged, of another format, does not fit the spec, or is no longer the one
+            whose fingerprint was taken.
     """
     source: Source = resolve(LOADERS, type(spec.source).__name__, kind="source")(spec, folder)
+    # Asked after loading, so that whatever replaced the file before that is seen.
+    if known_as is not None and fingerprint(spec, folder) != known_as:
+        subject = spec.name if spec.has_random_weights else str(spec.source_file(folder))
+        raise ModelFileError("changed while it was in use", subject=subject, fix="run again")
     return source
 
 
@@ -61,13 +106,16 @@ def fingerprint(spec: ModelSpec, folder: Path | None = None) -> str:
 
 
 def _content(spec: ModelSpec, folder: Path | None) -> dict[str, Any]:
-    from edgebench.sources.keras import RANDOM_SEED
-    from edgebench.specs.model import KerasSource
-    from edgebench.zoo import architecture
+    kind = type(spec.source).__name__
+    if kind in CONTENTS:
+        content: dict[str, Any] = resolve(CONTENTS, kind, kind="source")(spec, folder)
+        return content
+    return spec.source.model_dump(mode="json") | {spec.source.file_key: _sha256(spec.source_file(folder))}
 
-    source = spec.source
-    if isinstance(source, KerasSource):
-        return {"keras": sha256_file(spec.source_file(folder))}
-    weights = RANDOM_SEED if spec.has_random_weights else sha256_file(spec.source_file(folder))
-    revision = architecture(source.architecture).revision
-    return {"architecture": source.architecture, "revision": revision, "options": source.options, "weights": weights}
+
+def _sha256(path: Path) -> str:
+    """Of a file's content; of a folder, of every file's name in it and content."""
+    if path.is_file():
+        return sha256_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return sha256_json({file.relative_to(path).as_posix(): sha256_file(file) for file in files})

@@ -1,60 +1,24 @@
-"""Keras' files, looked at before Keras opens them, and what it raises on bad ones put into words."""
+"""Keras' files, looked at before Keras opens them."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgebench.errors import ModelFileError
+from edgebench.sources.border import translated
 
 ZIP = b"PK\x03\x04"
 HDF5 = b"\x89HDF\r\n\x1a\n"
-
-# What zipfile, h5py and Keras were seen to raise on truncated and altered files, with their families.
-DAMAGE = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    AssertionError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
+ARITHMETIC = ("math.", "nn.", "__operators__.", "linalg.", "compat.v1.nn.", "image.resize")
+RESHAPING = frozenset(
+    {"cast", "clip_by_value", "compat.v1.transpose", "concat", "expand_dims", "identity", "pad", "reshape", "shape"}
+    | {"compat.v1.shape", "compat.v1.pad", "compat.v1.squeeze", "split", "squeeze", "stack", "tile", "transpose"}
 )
-
-LEFT_INITIAL = "freshly-initialized"
-LONGEST_DETAIL = 300
-"""Characters kept of a library's own message."""
-
-
-@contextlib.contextmanager
-def translated(path: Path, problem: str, *, fix: str) -> Iterator[None]:
-    """Raises ModelFileError for what a library raises on a file that it cannot take."""
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
-    except DAMAGE as exc:
-        raise ModelFileError(f"{problem} ({_one_line(exc)})", subject=str(path), fix=fix) from exc
-    # Keras only warns when it leaves layers at their initial weights.
-    left = [_one_line(warning.message) for warning in caught if LEFT_INITIAL in str(warning.message)]
-    if left:
-        raise ModelFileError(f"{problem} ({left[0]})", subject=str(path), fix=fix)
-
-
-def _one_line(message: object) -> str:
-    text = " ".join(str(message).split())
-    return text if len(text) <= LONGEST_DETAIL else text[:LONGEST_DETAIL] + "..."
+"""What layers made of single TensorFlow functions may call, as Keras 2 names it."""
 
 
 def checked_weights(path: Path, *, arrays: int) -> None:
@@ -89,7 +53,7 @@ def checked_archive(path: Path) -> None:
         raise ModelFileError(
             "is an HDF5 file, not a .keras archive",
             subject=str(path),
-            fix="load it in Keras and save it as .keras, or write `weights:` for weights of the zoo",
+            fix="name it .h5 if it is a whole model, or write `weights:` for weights of the zoo",
         )
     if not magic.startswith(ZIP):
         raise ModelFileError("is not a .keras file", subject=str(path), fix="write it with model.save('NAME.keras')")
@@ -104,22 +68,58 @@ def checked_archive(path: Path) -> None:
     _refuse_code(config, path)
 
 
+def checked_legacy(path: Path) -> None:
+    """Refuses what is no whole model in an HDF5 file, or would run code of its own."""
+    magic = _magic(path)
+    if not magic.startswith(HDF5):
+        kind = "a .keras archive" if magic.startswith(ZIP) else "no HDF5 file"
+        raise ModelFileError(f"is {kind}, not an .h5 model", subject=str(path), fix="name it by what it is")
+    import h5py
+
+    with (
+        translated(path, "the file is damaged or cut short", fix="fetch or save it again"),
+        h5py.File(path, "r") as file,
+    ):
+        stated = file.attrs.get("model_config")
+        config = None if stated is None else json.loads(stated)
+    if config is None:
+        raise ModelFileError(
+            "holds weights alone, without the net", subject=str(path), fix="save the whole model with model.save()"
+        )
+    _refuse_code(config, path)
+
+
 def _refuse_code(config: Any, path: Path) -> None:
     for part in _objects(config):
         kind, module = part["class_name"], part.get("module")
-        layer = part.get("config", {}).get("name", kind) if isinstance(part.get("config"), dict) else kind
+        inner = part.get("config")
+        layer = inner.get("name", kind) if isinstance(inner, dict) else kind
         if kind in ("Lambda", "__lambda__"):
             raise ModelFileError(
                 f"layer {layer!r} is a Lambda, Python code stored in the file, which is not run",
                 subject=str(path),
                 fix="rebuild it from Keras' own layers",
             )
-        if isinstance(module, str) and module.partition(".")[0] not in ("keras", "builtins"):
+        if kind in ("TFOpLambda", "SlicingOpLambda") and not _is_arithmetic(part):
+            raise ModelFileError(
+                f"layer {layer!r} calls {inner.get('function') if isinstance(inner, dict) else None!r} of TensorFlow, "
+                "which is not arithmetic and not run",
+                subject=str(path),
+                fix="rebuild it from Keras' own layers",
+            )
+        if isinstance(module, str) and module.partition(".")[0] not in ("keras", "tf_keras", "builtins"):
             raise ModelFileError(
                 f"layer {layer!r} is a {kind} of {module}, code that edgebench does not have",
                 subject=str(path),
                 fix="rebuild it from Keras' own layers",
             )
+
+
+def _is_arithmetic(layer: dict[str, Any]) -> bool:
+    """Whether a layer that calls TensorFlow by name calls nothing that reaches beyond its tensors."""
+    inner = layer.get("config")
+    function = inner.get("function") if isinstance(inner, dict) else None
+    return isinstance(function, str) and (function.startswith(ARITHMETIC) or function in RESHAPING)
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:

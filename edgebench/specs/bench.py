@@ -21,7 +21,7 @@ class BenchSettings(Frozen):
     measure_s: Seconds = 1.0
     min_invocations: Annotated[int, Field(ge=1)] = 30
     inputs: Annotated[int, Field(ge=1)] = Field(default=16, description="real preprocessed samples to cycle through")
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 QUICK = BenchSettings(warmup_s=0.1, max_warmup_s=0.5, measure_s=0.2, min_invocations=20, inputs=8)

@@ -6,7 +6,7 @@ for including. A broken file is listed with what is wrong with it, and stands in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
@@ -67,15 +67,22 @@ class Catalog(Generic[S]):
                 raise UnknownName.among(name, files, kind=self.kind)
         return tuple(self._entry(name, files[name]) for name in dict.fromkeys(names or files))
 
-    def validate(self, names: Sequence[str] = ()) -> tuple[Problem, ...]:
+    def validate(
+        self, names: Sequence[str] = (), *, check: Callable[[S], Iterable[Problem]] = lambda spec: ()
+    ) -> tuple[Problem, ...]:
         """All that is wrong with the named specs, or with any, each mistake once.
 
         It may be in an included file; a file that a spec refers to and that is missing is a mistake too.
 
+        Args:
+            check: what a spec that is good in itself gets wrong about the rest of the house.
+
         Raises:
             UnknownName: no file has one of the names.
         """
-        found = (problem for each in self.entries(names) for problem in (*each.problems, *_missing_file(each.spec)))
+        found: list[Problem] = []
+        for each in self.entries(names):
+            found += (*each.problems, *_missing_file(each.spec), *(check(each.spec) if each.spec else ()))
         return tuple(dict.fromkeys(found))
 
     def _entry(self, name: str, file: Path) -> Entry[S]:

@@ -14,7 +14,7 @@ SYNTHETIC = "synthetic"
 
 class CalibrationSettings(Frozen):
     count: Annotated[int, Field(ge=1)] = 200
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class DataSettings(Frozen):

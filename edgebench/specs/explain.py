@@ -86,6 +86,8 @@ def _text(model: type[BaseModel], detail: ErrorDetails) -> str:
             return _unknown_key(str(detail["loc"][-1]), known_keys(model, detail["loc"][:-1]))
         case "missing":
             return "is missing" + _purpose(model, detail["loc"])
+        case "unknown_source":
+            return detail["msg"] + _near(detail["input"], detail["msg"])
         case "union_tag_not_found":
             return f"needs the key {_discriminator(detail)!r}"
         case "union_tag_invalid":
@@ -124,6 +126,15 @@ def _unknown_key(key: str, known: list[str]) -> str:
     near = get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown key; {hint}allowed: {', '.join(known)}"
+
+
+def _near(mapping: Any, known: str) -> str:
+    """The key of a mapping that is closest to a word of `known`."""
+    words = re.findall(r"\w+", known)
+    for key in mapping if isinstance(mapping, dict) else ():
+        if near := get_close_matches(str(key), words, n=1):
+            return f"; found {shown(key)}, did you mean {near[0]!r}?"
+    return ""
 
 
 def _purpose(model: type[BaseModel], loc: Loc) -> str:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from edgebench.digests import sha256_json
 from edgebench.frozen import Frozen
 from edgebench.specs.problem import Problem, as_error
+from edgebench.specs.source import AnySource
 from edgebench.specs.stated import Stated
 
 Share = Annotated[float, Field(ge=0, le=1)]
 # 15_000_000 is text to an editor's YAML reader.
 _DIGITS = {"type": ["integer", "string"], "pattern": "^[1-9](_?[0-9])*$"}
 Bytes = Annotated[int, Field(gt=0, json_schema_extra=_DIGITS)]
-
-RANDOM_WEIGHTS = "random"
 
 
 class InputContract(Frozen):
@@ -83,13 +82,31 @@ class InputContract(Frozen):
         return self.model_dump(include={"size", "color", "crop", "margin", "resize"})
 
 
+Output = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    Field(description="which of the model's outputs, counted from 0, where it is not called as the head"),
+]
+
+
+def _not_reserved(name: str) -> str:
+    if name in ("file", "allow_pickle"):  # arguments of the writer of .npz files, which hold outputs by head
+        raise ValueError(f"a head cannot be called {name!r}; state `output` where the model's own output is")
+    return name
+
+
+HeadName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/-]*$", max_length=100), AfterValidator(_not_reserved)
+]
+
+
 class ExpressionHead(Frozen):
     """Class scores over expressions, in the order of `labels`."""
 
     kind: Literal["expression"]
-    name: str
+    name: HeadName
     labels: tuple[str, ...]
     activation: Literal["softmax", "logits"] = "softmax"
+    output: Output = None
 
     @property
     def width(self) -> int:
@@ -106,8 +123,9 @@ class ValenceArousalHead(Frozen):
     """Two numbers, valence then arousal."""
 
     kind: Literal["valence_arousal"]
-    name: str
+    name: HeadName
     range: tuple[float, float] = (-1.0, 1.0)
+    output: Output = None
 
     @property
     def width(self) -> int:
@@ -115,44 +133,6 @@ class ValenceArousalHead(Frozen):
 
 
 Head = Annotated[ExpressionHead | ValenceArousalHead, Field(discriminator="kind")]
-
-
-class ZooSource(Frozen):
-    """An architecture of the zoo with trained weights; `random` weights serve size and latency only."""
-
-    file_key: ClassVar[str] = "weights"
-
-    architecture: str
-    options: dict[str, float | int | str | bool] = Field(default={}, description="arguments of the architecture")
-    weights: str = Field(description="path of a .weights.h5 file beside the spec, or `random`")
-
-    @property
-    def file(self) -> str | None:
-        return None if self.weights == RANDOM_WEIGHTS else self.weights
-
-
-class KerasSource(Frozen):
-    """A whole trained model in one .keras file."""
-
-    file_key: ClassVar[str] = "keras"
-
-    keras: str = Field(description="path of a .keras file beside the spec")
-
-    @property
-    def file(self) -> str | None:
-        return self.keras
-
-
-def _source_tag(source: Any) -> str:
-    """Which kind of source is meant, so that mistakes are explained for that kind alone."""
-    if isinstance(source, Frozen):
-        return type(source).__name__
-    return "KerasSource" if isinstance(source, dict) and "keras" in source else "ZooSource"
-
-
-AnySource = Annotated[
-    Annotated[ZooSource, Tag("ZooSource")] | Annotated[KerasSource, Tag("KerasSource")], Discriminator(_source_tag)
-]
 
 
 class Budgets(Frozen):
@@ -189,10 +169,6 @@ class TrainedBy(Frozen):
     scores: dict[str, float]
 
 
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # unlike Path.is_file, False for any name the system refuses
-
-
 class ModelSpec(Stated):
     description: str = ""
     source: AnySource
@@ -216,7 +192,7 @@ class ModelSpec(Stated):
         return self.source.file is None
 
     def source_file(self, folder: Path | None = None) -> Path:
-        """The file of weights or of the whole model; only for specs that have one.
+        """The file of weights or of the whole model, or its folder; only for specs that have one.
 
         Args:
             folder: what a relative path is relative to, in place of the spec's own folder.
@@ -226,19 +202,24 @@ class ModelSpec(Stated):
         """
         path = self._source_path(folder)
         assert path is not None
-        if not _is_file(path):
+        if not self._is_there(path):
             raise as_error([self._missing(path)])
         return path
 
     def missing_file(self) -> Problem | None:
         path = self._source_path()
-        return None if path is None or _is_file(path) else self._missing(path)
+        return None if path is None or self._is_there(path) else self._missing(path)
 
     def _source_path(self, folder: Path | None = None) -> Path | None:
         return None if self.source.file is None else (folder or self.folder) / self.source.file
 
+    def _is_there(self, path: Path) -> bool:
+        # Unlike Path.is_file and is_dir, these are False for any name the system refuses.
+        return os.path.isdir(path) if self.source.is_folder else os.path.isfile(path)
+
     def _missing(self, path: Path) -> Problem:
-        text = f"no such file: {path}; correct the path or make the file"
+        kind = "folder" if self.source.is_folder else "file"
+        text = f"no such {kind}: {path}; correct the path or make the {kind}"
         return Problem.at(self.place(self._file_key), text, key=self._file_key)
 
     @property
@@ -254,4 +235,7 @@ class ModelSpec(Stated):
         names = [head.name for head in self.heads]
         if len(set(names)) != len(names):
             raise ValueError("two heads share a name")
+        kinds = [head.kind for head in self.heads]
+        if len(set(kinds)) != len(kinds):
+            raise ValueError("two heads are of one kind: an image has one expression, one valence and one arousal")
         return self

@@ -1,17 +1,15 @@
 """Formats out. Each target converts a source once to float, then quantizes inside its own format.
 
-A new target is one file with these four verbs and one row in `TARGETS`.
+A new target is one file with these verbs and one row in `TARGETS`. A new framework of sources is one converter
+function and one row in the `CONVERTERS` of each target that it reaches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
-
-from edgebench.errors import MissingPackage
-from edgebench.registry import resolve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +33,18 @@ class RunnableFile:
     reference: bool = False
 
 
+@dataclass(frozen=True)
+class Converter:
+    """How models of one framework become a format's float artifact.
+
+    `function` is "module:function", called with the source, the contract's shape [1, ...] and the file to write;
+    `packages` are those that decide its bytes.
+    """
+
+    function: str
+    packages: tuple[str, ...] = ()
+
+
 class Target(Protocol):
     """One format. Verbs write only the path they are given.
 
@@ -47,9 +57,14 @@ class Target(Protocol):
     """Of the artifact's file (or package directory), such as `.tflite`."""
     recipes: ClassVar[tuple[str, ...]]
     """What `quantize` supports beside fp32."""
+    converters: ClassVar[Mapping[str, Converter]]
+    """By a source's framework; what has no row is out of reach."""
 
     def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
-        """Writes the float32 artifact for inputs of `contract_shape`, which is [1, ...] in the contract's layout."""
+        """Writes the float32 artifact for inputs of `contract_shape`, which is [1, ...] in the contract's layout.
+
+        A source of a framework without a converter is a ConversionError.
+        """
         ...
 
     def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
@@ -71,27 +86,15 @@ class Target(Protocol):
         """How the agent can run it, best first; translations are written into `folder`."""
         ...
 
-    def tools(self) -> dict[str, str]:
-        """Package -> version of everything that decides the bytes; nothing of it is imported.
+    def tools(self, framework: str) -> dict[str, str]:
+        """Package -> version of everything that decides the bytes of such sources; nothing of it is imported.
 
         Raises:
             MissingPackage: one is not installed.
+            ConversionError: no converter takes sources of that framework.
         """
         ...
 
     def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
         """Name of the first layer whose output on `sample` holds NaN or infinity; None where none does or unknown."""
         ...
-
-
-def available_formats() -> tuple[str, ...]:
-    """Formats whose packages are all installed, in the order of `TARGETS`; no converter is imported."""
-    return tuple(name for name in TARGETS if _is_available(name))
-
-
-def _is_available(name: str) -> bool:
-    try:
-        resolve(TARGETS, name, kind="format")().tools()
-    except MissingPackage:
-        return False
-    return True

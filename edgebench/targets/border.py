@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import warnings
@@ -11,10 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, redirect_stderr, 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from edgebench.errors import ConversionError, EdgebenchError, MissingPackage, ModelFileError, StoreError
+from edgebench.errors import ConversionError, EdgebenchError, MissingPackage, ModelFileError, StoreError, refusal
 
 LONGEST_PROBLEM = 300
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -39,8 +37,8 @@ def _crossing(error: type[EdgebenchError], problem: str, *, subject: str, fix: s
     except EdgebenchError:
         raise
     except Exception as exc:  # converters raise whatever they like, from AssertionError to a bare Exception
-        if isinstance(exc, OSError) and exc.errno in DISK_FULL:
-            raise StoreError(str(exc.strerror), subject=subject, fix="free some space and run again") from exc
+        if isinstance(full := refusal(exc, subject=subject), StoreError):
+            raise full from exc
         raise error(problem.format(last_line(exc)), subject=subject, fix=fix) from exc
 
 

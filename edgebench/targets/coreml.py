@@ -10,13 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from edgebench.records.artifact import Operators
-from edgebench.targets import RunnableFile, onnx_graph
+from edgebench.records.artifact import Operators, Precision
+from edgebench.targets import Converter, RunnableFile, onnx_graph
 from edgebench.targets.border import converting, reading, versions
+from edgebench.targets.converters import convert, converter
 from edgebench.targets.coreml_activations import activation_ranges, quantize_program
 from edgebench.targets.coreml_package import load_program, main_function, program_of, restart_names, save_package
 from edgebench.targets.coreml_reference import float_tensors, translate, translate_program
 from edgebench.targets.keras_graph import frozen_function
+from edgebench.targets.mil_graph import Graph
 from edgebench.targets.precision import by_recipe, check_precision, count
 
 if TYPE_CHECKING:
@@ -69,14 +71,27 @@ def full_integer(program: Any, folder: Path, calibration: Sequence[np.ndarray] |
 RECIPES: Mapping[str, Callable[[Any, Path, Sequence[np.ndarray] | None], Any]] = {"fp16": half, "int8": full_integer}
 
 
+def from_tensorflow(source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+    with TemporaryDirectory(prefix="edgebench-") as folder:
+        function = frozen_function(source, contract_shape)
+        save_package(to_package([function], Path(folder), source="tensorflow", precision="FLOAT32"), out)
+
+
+CONVERTERS: Mapping[str, Converter] = {
+    "keras": Converter("edgebench.targets.coreml:from_tensorflow", ("tensorflow", "keras")),
+    "keras-h5": Converter("edgebench.targets.coreml:from_tensorflow", ("tensorflow", "keras", "tf-keras")),
+    "tensorflow": Converter("edgebench.targets.coreml:from_tensorflow", ("tensorflow",)),
+}
+
+
 class Coreml:
     suffix: ClassVar[str] = ".mlpackage"
     recipes: ClassVar[tuple[str, ...]] = tuple(RECIPES)
+    converters: ClassVar[Mapping[str, Converter]] = CONVERTERS
 
     def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
-        with converting(out), TemporaryDirectory(prefix="edgebench-") as folder:
-            function = frozen_function(source, contract_shape)
-            save_package(to_package([function], Path(folder), source="tensorflow", precision="FLOAT32"), out)
+        with converting(out):
+            convert(self.converters, source, contract_shape, out, format_name="coreml")
 
     def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
         quantized = by_recipe(recipe, RECIPES, format_name="coreml")
@@ -97,8 +112,9 @@ class Coreml:
             onnx_graph.write(translate(file), reference)
         return (RunnableFile("coreml", file), RunnableFile("onnxruntime", reference, reference=True))
 
-    def tools(self) -> dict[str, str]:
-        return versions("tensorflow", "keras", "coremltools", "onnx")
+    def tools(self, framework: str) -> dict[str, str]:
+        row = converter(self.converters, framework, format_name="coreml")
+        return versions(*row.packages, "coremltools", "onnx")
 
     def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
         with reading(file):
@@ -106,11 +122,16 @@ class Coreml:
             return onnx_graph.first_nonfinite(translate_program(program), sample, float_tensors(program))
 
 
-def operators(program: Any) -> Iterator[tuple[str, bool]]:
-    """(operator type, computes in int8) of every operator but constants."""
+def operators(program: Any) -> Iterator[tuple[str, Precision]]:
+    """(operator type, what it computes in) of every operator but constants."""
     for op in main_function(program).operations:
         if op.op_type != "const" and not op.op_type.startswith("constexpr_"):
-            yield op.op_type, comes_from_int8(op) and all(goes_to_int8(var) for var in op.outputs)
+            is_int8 = comes_from_int8(op) and all(goes_to_int8(var) for var in op.outputs)
+            types = {Graph.type_name(var) for var in op.outputs}
+            yield (
+                op.op_type,
+                "int8" if is_int8 else "fp32" if "fp32" in types else "fp16" if "fp16" in types else "other",
+            )
 
 
 def comes_from_int8(op: Any) -> bool:

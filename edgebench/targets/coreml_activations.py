@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgebench.errors import ConversionError
-from edgebench.targets.coreml_package import restart_names
+from edgebench.targets.coreml_package import main_function, restart_names
 from edgebench.targets.coreml_reference import float_tensors, translate_program
 from edgebench.targets.onnx_graph import Probe
 from edgebench.targets.ranges import Range, ranges_over
@@ -27,6 +27,8 @@ WEIGHTS = "compression::linear_quantize_weights"
 FLOAT16_MAX = 65504.0
 SMALLEST_SCALE = 2.0**-14
 """The smallest normal float16: the passes store scales as float16."""
+LINEAR_RANK = 3
+"""The highest of a tensor that Core ML's `linear` takes."""
 
 
 def activation_ranges(program: Any, calibration: Sequence[np.ndarray] | None) -> dict[str, Range]:
@@ -47,10 +49,33 @@ def quantize_program(program: Any, ranges: Mapping[str, Range]) -> None:
     )
     statistics = {name: representable(*found) for name, found in ranges.items()}
     restart_names()
+    make_linear(program)
     for name in PASSES:
         apply_pass(program, name, config=activations, activation_stats=statistics)
     apply_pass(program, ELIMINATION)
     apply_pass(program, WEIGHTS, config=weights)
+
+
+def make_linear(program: Any) -> None:
+    """Turns products with a constant matrix into `linear`, in place: the passes quantize no other product.
+
+    coremltools does so only where a bias is added; a dense layer without one stays a `matmul`.
+    """
+    from coremltools.converters.mil import Builder as mb  # noqa: N813
+
+    block = main_function(program)
+    for op in block.find_ops(op_type="matmul"):
+        if is_dense(op):
+            weight = op.y.val if op.transpose_y.val else op.y.val.T
+            product = op.outputs[0]
+            with block:
+                linear = mb.linear(x=op.x, weight=weight, name=product.name, before_op=op)
+            block.replace_uses_of_var_after_op(anchor_op=op, old_var=product, new_var=linear)
+            block.remove_ops([op])
+
+
+def is_dense(op: Any) -> bool:
+    return op.y.val is not None and op.y.rank == 2 and op.x.rank <= LINEAR_RANK and not op.transpose_x.val
 
 
 def apply_pass(program: Any, name: str, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""A Keras model as the frozen TensorFlow function that all three converters take."""
+"""A Keras or TensorFlow model as the frozen TensorFlow function that all three converters take."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ def frozen_function(source: Source, contract_shape: tuple[int, ...]) -> Any:
     Freezing here costs half a second and saves each converter its own detour over a saved model on disk.
 
     Raises:
-        ConversionError: the source is no Keras model, or has several inputs.
+        ConversionError: it has several inputs.
         ModelFileError: its input does not match the contract.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    if source.framework != "keras":
-        raise ConversionError("only Keras models can be converted", subject=f"a {source.framework} model")
     model: Any = source.model
     check_input(model, contract_shape)
     signature = [tf.TensorSpec(contract_shape, tf.float32, name="input")]

@@ -30,6 +30,10 @@ NAMESAKES: Mapping[str, str] = {
 }
 
 
+NO_END = 2**31 - 1
+"""An index behind the last of any axis."""
+
+
 def value_of(op: Operator, name: str, default: Any = None) -> Any:
     """A constant input of the operator; `default` where it is not given.
 
@@ -174,6 +178,21 @@ def concat(graph: Graph, op: Operator) -> None:
     graph.add("Concat", [graph.read(var) for var in op.inputs["values"]], op.outputs[0], axis=int(value_of(op, "axis")))
 
 
+def slice_by_index(graph: Graph, op: Operator) -> None:
+    """Python's slices, forward only; a masked begin or end is the axis' own, a squeezed axis keeps one index."""
+    rank = op.inputs["x"].rank
+    steps = ints(value_of(op, "stride", [1] * rank))
+    if min(steps) < 1:
+        raise refuse(op, "a backward stride")
+    begin_open, end_open, one = (value_of(op, f"{name}_mask", [False] * rank) for name in ("begin", "end", "squeeze"))
+    begins = [0 if free else begin for begin, free in zip(ints(value_of(op, "begin")), begin_open, strict=True)]
+    ends = [NO_END if free else end for end, free in zip(ints(value_of(op, "end")), end_open, strict=True)]
+    ends = [(begin + 1 or NO_END) if o else end for begin, end, o in zip(begins, ends, one, strict=True)]
+    names = [graph.read(op.inputs["x"]), *(graph.integers(part) for part in (begins, ends, range(rank), steps))]
+    kept = graph.inner("Slice", names)
+    graph.add("Reshape", [kept, graph.integers(op.outputs[0].shape)], op.outputs[0])
+
+
 def reduce_mean(graph: Graph, op: Operator) -> None:
     axes = value_of(op, "axes")
     extra = {} if axes is None else {"axes": ints(axes)}
@@ -239,6 +258,7 @@ OPERATORS: Mapping[str, Callable[[Graph, Operator], None]] = {
     "squeeze": reshaped,
     "expand_dims": reshaped,
     "concat": concat,
+    "slice_by_index": slice_by_index,
     "reduce_mean": reduce_mean,
     "softmax": softmax,
     "cast": cast,

@@ -1,4 +1,4 @@
-"""ONNX: converted once by tf2onnx, then made float16 or int8 by onnxruntime's own tools, run by onnxruntime."""
+"""ONNX: converted once by tf2onnx (or taken as it is), quantized by onnxruntime's tools, run by onnxruntime."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgebench.records.artifact import Operators
-from edgebench.targets import RunnableFile, onnx_graph
+from edgebench.targets import Converter, RunnableFile, onnx_graph
 from edgebench.targets.border import converting, reading, versions
+from edgebench.targets.converters import convert, converter
 from edgebench.targets.keras_graph import frozen_function
 from edgebench.targets.precision import by_recipe, check_precision, count
 from edgebench.targets.ranges import ranges_over
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 OPSET = 17
 """Old enough for the runtimes found on small boards, new enough for per-channel quantization."""
+OLDEST_OPSET = 13
+"""The first whose quantize and dequantize operators take a scale per channel; older nets are lifted to OPSET."""
 
 
 def half(float_file: Path, model: onnx.ModelProto, calibration: Sequence[np.ndarray] | None) -> onnx.ModelProto:
@@ -71,23 +74,48 @@ RECIPES: Mapping[str, Callable[[Path, onnx.ModelProto, Sequence[np.ndarray] | No
 }
 
 
+def from_tensorflow(source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+    import tf2onnx
+
+    function = frozen_function(source, contract_shape)
+    model, _ = tf2onnx.convert.from_graph_def(
+        function.graph.as_graph_def(),
+        input_names=[tensor.name for tensor in function.inputs],
+        output_names=[tensor.name for tensor in function.outputs],
+        opset=OPSET,
+    )
+    onnx_graph.canonical_names(model)
+    onnx_graph.write(model, out)
+
+
+def from_onnx(source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+    """The same net, which the source made for one sample, in an operator set that can be quantized per channel."""
+    import onnx
+
+    given: Any = source.model
+    model = onnx.ModelProto()
+    model.CopyFrom(given)
+    if onnx_graph.opset(model) < OLDEST_OPSET:
+        model = onnx.version_converter.convert_version(model, OPSET)
+    onnx_graph.write(model, out)
+
+
+CONVERTERS: Mapping[str, Converter] = {
+    "keras": Converter("edgebench.targets.onnx:from_tensorflow", ("tensorflow", "keras", "tf2onnx")),
+    "keras-h5": Converter("edgebench.targets.onnx:from_tensorflow", ("tensorflow", "keras", "tf-keras", "tf2onnx")),
+    "tensorflow": Converter("edgebench.targets.onnx:from_tensorflow", ("tensorflow", "tf2onnx")),
+    "onnx": Converter("edgebench.targets.onnx:from_onnx"),
+}
+
+
 class Onnx:
     suffix: ClassVar[str] = ".onnx"
     recipes: ClassVar[tuple[str, ...]] = tuple(RECIPES)
+    converters: ClassVar[Mapping[str, Converter]] = CONVERTERS
 
     def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
         with converting(out):
-            import tf2onnx
-
-            function = frozen_function(source, contract_shape)
-            model, _ = tf2onnx.convert.from_graph_def(
-                function.graph.as_graph_def(),
-                input_names=[tensor.name for tensor in function.inputs],
-                output_names=[tensor.name for tensor in function.outputs],
-                opset=OPSET,
-            )
-            onnx_graph.canonical_names(model)
-            onnx_graph.write(model, out)
+            convert(self.converters, source, contract_shape, out, format_name="onnx")
 
     def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
         """fp16 keeps float32 at input and output; int8 is static QDQ, signed, with per-channel weights."""
@@ -105,8 +133,9 @@ class Onnx:
     def runnable(self, file: Path, folder: Path) -> tuple[RunnableFile, ...]:
         return (RunnableFile("onnxruntime", file),)
 
-    def tools(self) -> dict[str, str]:
-        return versions("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
+    def tools(self, framework: str) -> dict[str, str]:
+        row = converter(self.converters, framework, format_name="onnx")
+        return versions(*row.packages, "onnx", "onnxruntime")
 
     def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
         with reading(file):

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     import numpy as np
     import onnx
 
+    from edgebench.records.artifact import Precision
+
 FLOAT_COMPUTE = ("Conv", "ConvTranspose", "MatMul", "Gemm", "FusedConv", "FusedMatMul", "FusedGemm")
 INT8_COMPUTE = ("QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulInteger")
 COMPUTE = frozenset({*FLOAT_COMPUTE, *INT8_COMPUTE})
 INT8 = ("QLinear", *INT8_COMPUTE)
 """How the names of onnxruntime's int8 operators begin."""
+FLOATS: Mapping[int, Precision] = {1: "fp32", 10: "fp16"}
+"""By ONNX' numbers of element types."""
 COUNTER = re.compile(r"__\d+")
 
 
@@ -64,6 +68,11 @@ def canonical_names(model: onnx.ModelProto) -> None:
     del graph.initializer[:]
     graph.initializer.extend(ordered)
     del graph.value_info[:]
+
+
+def opset(model: onnx.ModelProto) -> int:
+    """Version of the standard operators a model is written in."""
+    return max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
 
 
 def rename(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
@@ -119,13 +128,34 @@ def first_nonfinite(model: onnx.ModelProto, sample: np.ndarray, names: Sequence[
     return None
 
 
-def operators(model: onnx.ModelProto) -> Iterator[tuple[str, bool]]:
-    """(operator type, computes in int8) of every node that onnxruntime executes.
+def operators(model: onnx.ModelProto) -> Iterator[tuple[str, Precision]]:
+    """(operator type, what it computes in) of every node that onnxruntime executes.
 
     What is written between quantize and dequantize nodes is only a wish: the runtime's own fusions decide.
     """
-    for node in executed(model).graph.node:
-        yield node.op_type, node.op_type.startswith(INT8)
+    ran = executed(model)
+    types = _element_types(ran)
+    for node in ran.graph.node:
+        if node.op_type.startswith(INT8):
+            yield node.op_type, "int8"
+        else:
+            found = [types.get(name, 0) for name in (*node.output, *node.input)]
+            yield node.op_type, next((FLOATS[type_] for type_ in found if type_ in FLOATS), "other")
+
+
+def _element_types(model: onnx.ModelProto) -> dict[str, int]:
+    """Tensor -> ONNX' number of its element type. The runtime's own operators are taken to answer what they read."""
+    import onnx
+
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    types = {tensor.name: int(tensor.data_type) for tensor in graph.initializer}
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        types[value.name] = int(value.type.tensor_type.elem_type)
+    for node in graph.node:
+        read = next((types[name] for name in node.input if name in types), 0)
+        for name in node.output:
+            types.setdefault(name, read)
+    return types
 
 
 def executed(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from edgebench.errors import ConversionError, UnknownName
-from edgebench.records.artifact import Operators
+from edgebench.records.artifact import PRECISIONS, Operators, Precision
 from edgebench.records.caveat import Caveat
 
 CONVERSIONS = frozenset({"quantize", "dequantize", "quantizelinear", "dequantizelinear", "cast"})
@@ -15,23 +15,25 @@ CONVERSIONS = frozenset({"quantize", "dequantize", "quantizelinear", "dequantize
 Row = TypeVar("Row")
 
 
-def count(operators: Iterable[tuple[str, bool]], compute: frozenset[str]) -> Operators:
-    """Counts (operator type, computes in int8) pairs. `compute` names convolutions and matrix products.
+def count(operators: Iterable[tuple[str, Precision]], compute: frozenset[str]) -> Operators:
+    """Counts (operator type, what it computes in) pairs. `compute` names convolutions and matrix products.
 
-    `total` and `by_type` count everything; `int8` and `float` leave out `CONVERSIONS`.
+    `total`, `by_type` and `by_precision` count everything; `int8` and `float` leave out `CONVERSIONS`.
     """
     rows = list(operators)
-    by_type: dict[str, int] = {}
-    for kind, _ in rows:
-        by_type[kind] = by_type.get(kind, 0) + 1
-    working = [(kind, is_int8) for kind, is_int8 in rows if kind.lower() not in CONVERSIONS]
+    by_precision: dict[str, dict[Precision, int]] = {}
+    for kind, precision in sorted(rows, key=lambda row: (row[0], PRECISIONS.index(row[1]))):
+        counts = by_precision.setdefault(kind, {})
+        counts[precision] = counts.get(precision, 0) + 1
+    working = [(kind, precision == "int8") for kind, precision in rows if kind.lower() not in CONVERSIONS]
     return Operators(
         total=len(rows),
         int8=sum(is_int8 for _, is_int8 in working),
         float=sum(not is_int8 for _, is_int8 in working),
         compute=sum(kind in compute for kind, _ in working),
         compute_int8=sum(kind in compute and is_int8 for kind, is_int8 in working),
-        by_type=dict(sorted(by_type.items())),
+        by_type={kind: sum(counts.values()) for kind, counts in by_precision.items()},
+        by_precision=by_precision,
     )
 
 

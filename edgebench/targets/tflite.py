@@ -1,4 +1,4 @@
-"""TensorFlow Lite: converted once by TensorFlow, quantized by ai-edge-quantizer, run by LiteRT."""
+"""TensorFlow Lite: converted once by TensorFlow (or taken as it is), quantized by ai-edge-quantizer, run by LiteRT."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgebench.records.artifact import Operators
-from edgebench.targets import RunnableFile
+from edgebench.targets import Converter, RunnableFile
 from edgebench.targets.border import converting, reading, versions
+from edgebench.targets.converters import convert, converter
 from edgebench.targets.keras_graph import frozen_function
 from edgebench.targets.precision import by_recipe, check_precision, count
 from edgebench.targets.ranges import Range, ranges_over
@@ -92,16 +93,35 @@ RECIPES: Mapping[str, Callable[[Path, TfliteGraph, Sequence[np.ndarray] | None],
 }
 
 
+def from_tensorflow(source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+    import tensorflow as tf
+
+    function = frozen_function(source, contract_shape)
+    out.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+
+
+def from_tflite(source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
+    """The same file: a source's `model` is its bytes."""
+    data: Any = source.model
+    out.write_bytes(data)
+
+
+CONVERTERS: Mapping[str, Converter] = {
+    "keras": Converter("edgebench.targets.tflite:from_tensorflow", ("tensorflow", "keras")),
+    "keras-h5": Converter("edgebench.targets.tflite:from_tensorflow", ("tensorflow", "keras", "tf-keras")),
+    "tensorflow": Converter("edgebench.targets.tflite:from_tensorflow", ("tensorflow",)),
+    "tflite": Converter("edgebench.targets.tflite:from_tflite"),
+}
+
+
 class Tflite:
     suffix: ClassVar[str] = ".tflite"
     recipes: ClassVar[tuple[str, ...]] = tuple(RECIPES)
+    converters: ClassVar[Mapping[str, Converter]] = CONVERTERS
 
     def convert(self, source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
         with converting(out):
-            import tensorflow as tf
-
-            function = frozen_function(source, contract_shape)
-            out.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+            convert(self.converters, source, contract_shape, out, format_name="tflite")
 
     def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
         """int8 is static, with per-channel weights, and int8 at input and output."""
@@ -115,13 +135,14 @@ class Tflite:
     def inspect(self, file: Path) -> Operators:
         with reading(file):
             graph = TfliteGraph(file)
-            return count([(op.kind, graph.is_int8(op)) for op in graph.operators], COMPUTE)
+            return count([(op.kind, graph.precision(op)) for op in graph.operators], COMPUTE)
 
     def runnable(self, file: Path, folder: Path) -> tuple[RunnableFile, ...]:
         return (RunnableFile("litert", file),)
 
-    def tools(self) -> dict[str, str]:
-        return versions("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert")
+    def tools(self, framework: str) -> dict[str, str]:
+        row = converter(self.converters, framework, format_name="tflite")
+        return versions(*row.packages, "ai-edge-quantizer", "ai-edge-litert")
 
     def first_nonfinite(self, file: Path, sample: np.ndarray) -> str | None:
         import numpy as np

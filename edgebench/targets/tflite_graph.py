@@ -12,6 +12,8 @@ from edgebench.errors import ModelFileError
 if TYPE_CHECKING:
     import numpy as np
 
+    from edgebench.records.artifact import Precision
+
 IDENTIFIER = b"TFL3"
 """Bytes 4 to 8 of every TensorFlow Lite flatbuffer."""
 
@@ -53,6 +55,7 @@ class TfliteGraph:
         # A buffer's bytes lie in the flatbuffer, or behind it with their place stated.
         self._filled = {i for i, buffer in enumerate(model.buffers) if buffer.size or _holds(buffer.data)}
         self._int8 = schema.TensorType.INT8
+        self._floats: dict[Precision, int] = {"fp32": schema.TensorType.FLOAT32, "fp16": schema.TensorType.FLOAT16}
 
     def name(self, tensor: int) -> str:
         return str(self.tensors[tensor].name.decode())
@@ -60,10 +63,13 @@ class TfliteGraph:
     def is_constant(self, tensor: int) -> bool:
         return self.tensors[tensor].buffer in self._filled
 
-    def is_int8(self, operator: TfliteOperator) -> bool:
-        """True when everything it computes from and to is int8."""
+    def precision(self, operator: TfliteOperator) -> Precision:
+        """int8 when everything it computes from and to is; float when any of it is."""
         activations = [i for i in operator.inputs if not self.is_constant(i)]
-        return all(self.tensors[i].type == self._int8 for i in [*activations, *operator.outputs])
+        types = {self.tensors[i].type for i in [*activations, *operator.outputs]}
+        if types == {self._int8}:
+            return "int8"
+        return next((name for name, type_ in self._floats.items() if type_ in types), "other")
 
     def constant(self, tensor: int) -> np.ndarray:
         self.interpreter.allocate_tensors()

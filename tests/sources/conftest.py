@@ -57,3 +57,68 @@ def zoo_spec():
         )
 
     return make
+
+
+@pytest.fixture
+def spec_of():
+    """A spec of the small nets' contract for a source of any kind."""
+
+    def make(heads=HEADS, contract=(), **source):
+        stated = {"size": (12, 10), "range": (-1, 1), **dict(contract)}
+        return ModelSpec(name="net", source=source, heads=heads, input=stated)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def onnx_net():
+    """Builds an ONNX net: a convolution, a mean, and one dense layer per output."""
+
+    def build(outputs=(("expression", 3), ("valence_arousal", 2)), shape=("batch", 3, 12, 10), dtype=1):
+        from onnx import helper, numpy_helper
+
+        rng = np.random.default_rng(0)
+
+        def constant(name, *sizes):
+            return numpy_helper.from_array(rng.normal(0, 0.5, sizes).astype(np.float32), name)
+
+        weights = [constant("kernel", 4, 3, 3, 3), constant("bias", 4)]
+        nodes = [
+            helper.make_node("Conv", ["image", "kernel", "bias"], ["conv"], pads=[1, 1, 1, 1]),
+            helper.make_node("Relu", ["conv"], ["relu"]),
+            helper.make_node("GlobalAveragePool", ["relu"], ["mean"]),
+            helper.make_node("Flatten", ["mean"], ["flat"]),
+        ]
+        for name, width in outputs:
+            weights.append(constant(f"{name}_weights", 4, width))
+            nodes.append(helper.make_node("MatMul", ["flat", f"{name}_weights"], [name]))
+        graph = helper.make_graph(
+            nodes,
+            "net",
+            [helper.make_tensor_value_info("image", dtype, shape)],
+            [helper.make_tensor_value_info(name, 1, [shape[0], width]) for name, width in outputs],
+            weights,
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tflite_bytes(small_net):
+    """Converts a small Keras net to .tflite, quantized where asked for."""
+
+    def convert(*, quantized=False, shape=(1, 12, 10, 3)):
+        import tensorflow as tf
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        model = small_net(shape=shape[1:])
+        function = tf.function(lambda x: model(x, training=False))
+        frozen = convert_variables_to_constants_v2(function.get_concrete_function(tf.TensorSpec(shape, tf.float32)))
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        if quantized:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([np.full(shape, x, np.float32)] for x in (-1, 0, 1))
+        return converter.convert()
+
+    return convert

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import warnings
 import zipfile
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 
 from edgebench.errors import ModelFileError, SpecError
 from edgebench.sources import load_source
-from edgebench.sources.keras_file import translated
 
 TRIALS = 30
 
@@ -103,14 +101,6 @@ def test_weights_with_flipped_bytes_load_or_are_refused(saved, load_weights, tmp
         except ModelFileError:
             refused += 1
     assert refused > TRIALS // 4
-
-
-def test_layers_that_keras_leaves_at_their_initial_weights_are_an_error(tmp_path):
-    with (
-        pytest.raises(ModelFileError, match=r"does not fit \(Affected layers"),
-        translated(tmp_path, "does not fit", fix=""),
-    ):
-        warnings.warn("Affected layers will retain their freshly-initialized weights.", stacklevel=1)
 
 
 def test_files_of_another_format_are_told_apart(saved, keras_spec, zoo_spec, tmp_path):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from edgebench.errors import SpecError, UnknownName
+from edgebench.errors import ModelFileError, SpecError, UnknownName
 from edgebench.sources import fingerprint, load_source
 from edgebench.specs.catalog import load_model
 from edgebench.zoo import ARCHITECTURES, Architecture, architecture
@@ -18,6 +18,17 @@ def test_a_fingerprint_is_stable_and_follows_the_bytes_of_the_file(keras_spec, t
     assert fingerprint(keras_spec("moved.keras"), tmp_path) == first
     (tmp_path / "net.keras").write_bytes(b"two")
     assert fingerprint(keras_spec(), tmp_path) != first
+
+
+def test_a_file_replaced_after_its_fingerprint_was_taken_is_refused(small_net, keras_spec, tmp_path):
+    small_net().save(tmp_path / "net.keras")
+    known = fingerprint(keras_spec(), tmp_path)
+    assert load_source(keras_spec(), tmp_path, known_as=known).framework == "keras"
+    model = small_net()
+    model.get_layer("conv").bias.assign([1, 2, 3, 4])
+    model.save(tmp_path / "net.keras")
+    with pytest.raises(ModelFileError, match=r"net\.keras: changed while it was in use .*run again"):
+        load_source(keras_spec(), tmp_path, known_as=known)
 
 
 def test_everything_that_makes_another_net_changes_the_fingerprint(zoo_spec, keras_spec, tmp_path, monkeypatch):

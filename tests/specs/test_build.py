@@ -58,7 +58,11 @@ MISTAKES = [
     ("range: [-1, 1]", "layout: hwc", "net.yaml:8: input.layout: must be 'nhwc' or 'nchw', found 'hwc'"),
     ("weights: random", "weihts: random", "net.yaml:5: source.weihts: unknown key; did you mean 'weights'?"),
     ("weights: random", "weights: 5", "net.yaml:5: source.weights: must be text in quotes, found 5"),
-    ("weights: random", "keras: a.keras", "net.yaml:3: source.architecture: unknown key; allowed: keras"),
+    (
+        "weights: random",
+        "keras: a.keras",
+        "net.yaml:5: source.keras: unknown key; allowed: architecture, options, weights",
+    ),
     ("alpha: 0.5", "alpha: [1]", "net.yaml:4: source.options.alpha: must be a number or a whole number or text"),
     ("alpha: 0.5", "alpha: null", "net.yaml:4: source.options.alpha: must be a number or a whole number or text"),
     ("kind: expression", "kind: expresion", "net.yaml:10: heads[0].kind: must be 'expression' or 'valence_arousal', f"),
@@ -79,6 +83,14 @@ def test_a_mistake_names_its_line_its_key_and_what_is_allowed(write, model_text,
     assert old in model_text
     (line,) = [line for line in said(write("net.yaml", model_text.replace(old, new, 1))) if expected in line]
     assert line.startswith("net.yaml:")
+
+
+def test_a_source_of_no_kind_is_answered_with_every_kind_and_the_nearest(write, model_text):
+    head, _, rest = model_text.partition("source:")
+    path = write("net.yaml", f"{head}source: {{kears: x}}\n" + rest[rest.index("input:") :])
+    (line,) = said(path)
+    assert "source: must have one of the keys architecture, keras, saved_model, onnx, tflite" in line
+    assert line.endswith("found 'kears', did you mean 'keras'?")
 
 
 def test_yes_and_no_are_good_labels(write, model_text):

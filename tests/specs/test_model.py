@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from edgebench.digests import sha256_json
 from edgebench.errors import SpecError
 from edgebench.specs.catalog import load_model
-from edgebench.specs.model import InputContract, KerasSource, ModelSpec, ZooSource
+from edgebench.specs.model import InputContract, ModelSpec, ValenceArousalHead
+from edgebench.specs.source import KerasSource, ZooSource
 
 HEAD = {"kind": "expression", "name": "e", "labels": ["a", "b"]}
 
@@ -87,6 +88,11 @@ def test_two_heads_of_one_name_are_refused():
         model(heads=[HEAD, HEAD])
 
 
+def test_two_heads_of_one_kind_are_refused():
+    with pytest.raises(ValidationError, match="two heads are of one kind"):
+        model(heads=[HEAD, HEAD | {"name": "other"}])
+
+
 @pytest.mark.parametrize("name", ["", "_a", "a b", "a/b", "a\n", "ä", "a" * 101, ".a"])
 def test_a_name_is_fit_for_files_and_reports(name):
     with pytest.raises(ValidationError, match="name"):
@@ -135,3 +141,14 @@ def test_a_spec_built_in_python_names_itself(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SpecError, match=r"^net:1: source.keras: no such file"):
         model(source={"keras": "gone.keras"}).source_file()
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "a b", "", "../up", "naïve"])
+def test_a_head_has_a_name_that_outputs_can_be_kept_under(name):
+    with pytest.raises(ValidationError, match=r"head cannot be called|match pattern"):
+        ValenceArousalHead(kind="valence_arousal", name=name)
+
+
+@pytest.mark.parametrize("name", ["expression", "serving_default:0", "tower/logits", "files"])
+def test_names_of_other_frameworks_serve_for_heads(name):
+    assert ValenceArousalHead(kind="valence_arousal", name=name).name == name

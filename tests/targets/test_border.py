@@ -1,5 +1,6 @@
 import errno
 import logging
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -30,9 +31,17 @@ def test_whatever_a_parser_raises_is_about_the_file():
         raise IndexError("bad bytes here")
 
 
-def test_a_full_disk_is_no_fault_of_the_model():
-    with pytest.raises(StoreError, match=r"net\.onnx: No space left on device"), converting(Path("net.onnx")):
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.parametrize(
+    "exc",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        shutil.Error([("weight.bin", "net.mlpackage", "[Errno 28] No space left on device: 'weight.bin'")]),
+        RuntimeError("write failed: No space left on device"),
+    ],
+)
+def test_a_full_disk_is_no_fault_of_the_model(exc):
+    with pytest.raises(StoreError, match=r"net\.onnx: no space left on device"), converting(Path("net.onnx")):
+        raise exc
 
 
 def test_our_own_errors_pass_unchanged():

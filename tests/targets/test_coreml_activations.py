@@ -2,8 +2,16 @@ import numpy as np
 import pytest
 
 from edgebench.errors import ConversionError
-from edgebench.targets.coreml_activations import SMALLEST_SCALE, activation_mode, activation_ranges, representable
+from edgebench.targets.coreml_activations import (
+    SMALLEST_SCALE,
+    activation_mode,
+    activation_ranges,
+    make_linear,
+    representable,
+)
 from edgebench.targets.coreml_package import load_program, main_function
+from edgebench.targets.coreml_reference import translate_program
+from edgebench.targets.onnx_graph import session
 
 
 def test_ranges_are_those_of_all_samples(artifacts, lab):
@@ -66,3 +74,54 @@ def test_activations_too_wide_for_a_zero_point_still_quantize_well(lab, tmp_path
     answer = lab.answers(target.runnable(lab.make(target, source, "int8", tmp_path, samples), tmp_path)[-1], samples)[0]
     wanted = source.predict(np.concatenate(samples))["conv"]
     assert np.abs(answer.reshape(wanted.shape) - wanted).max() <= 0.03 * wanted.max()
+
+
+@pytest.mark.parametrize("normalized", [True, False])
+def test_dense_layers_without_a_bias_compute_in_int8(lab, tmp_path, normalized):
+    with lab.quietly():
+        import keras
+
+    inputs = keras.Input(lab.shape[1:])
+    x = keras.layers.Dense(16, use_bias=False, name="dense")(keras.layers.AveragePooling2D(8, name="pool")(inputs))
+    x = keras.layers.BatchNormalization(name="norm")(x) if normalized else x
+    x = keras.layers.Dense(4, use_bias=False, name="last")(keras.layers.Flatten()(keras.layers.ReLU()(x)))
+    model = keras.Model(inputs, x)
+    rng = np.random.default_rng(3)
+    for layer in model.layers:
+        layer.set_weights([weights + rng.uniform(0.0, 0.4, weights.shape) for weights in layer.get_weights()])
+    source, target = lab.KerasModel(model, heads=("last",)), lab.target("coreml")
+    samples = lab.make_samples(4)
+    package = lab.make(target, source, "int8", tmp_path, samples)
+    operators = target.inspect(package)
+    assert (operators.compute, operators.compute_int8) == (2, 2)
+    answer, wanted = (
+        lab.answers(target.runnable(package, tmp_path)[-1], samples)[0],
+        source.predict(np.concatenate(samples))["last"],
+    )
+    assert np.abs(answer - wanted).max() <= 0.03 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize(
+    ("shape", "matrix", "turned", "kinds"),
+    [
+        ((2, 6), (6, 5), {}, ["linear"]),
+        ((1, 2, 6), (5, 6), {"transpose_y": True}, ["linear"]),
+        ((6, 2), (6, 5), {"transpose_x": True}, ["matmul"]),
+        ((1, 1, 2, 6), (6, 5), {}, ["matmul"]),
+    ],
+)
+def test_only_what_linear_can_compute_becomes_linear(lab, shape, matrix, turned, kinds):
+    with lab.quietly():
+        import coremltools as ct
+        from coremltools.converters.mil import Builder as mb  # noqa: N813
+
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=shape).astype(np.float32), rng.normal(size=matrix).astype(np.float32)
+    build = mb.program(input_specs=[mb.TensorSpec(shape=shape)], opset_version=ct.target.iOS17)
+    program = build(lambda x: mb.relu(x=mb.matmul(x=x, y=y, **turned)))
+    (before,) = session(translate_program(program)).run(None, {"x": x})
+    make_linear(program)
+    found = [op.op_type for op in main_function(program).operations if op.op_type in ("linear", "matmul")]
+    assert found == kinds
+    (after,) = session(translate_program(program)).run(None, {"x": x})
+    np.testing.assert_allclose(after, before, atol=1e-5)

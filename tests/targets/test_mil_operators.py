@@ -176,6 +176,23 @@ CASES = {
     "squeeze": (lambda x: mb.squeeze(x=x, axes=[0]), lambda: X[0]),
     "expand_dims": (lambda x: mb.expand_dims(x=x, axes=[1]), lambda: X[:, None]),
     "concat": (lambda x: mb.concat(values=[x, Y, x], axis=1), lambda: np.concatenate([X, Y, X], 1)),
+    "slice_by_index": (
+        lambda x: mb.slice_by_index(x=x, begin=[0, 1, 1, 0], end=[1, 3, -1, 6], stride=[1, 1, 2, 3]),
+        lambda: X[0:1, 1:3, 1:-1:2, 0:6:3],
+    ),
+    "slice_by_index masked": (
+        lambda x: mb.slice_by_index(
+            x=x, begin=[0, 2, 1, 5], end=[0, 1, 0, 2], begin_mask=[False, True, False, True],
+            end_mask=[True, False, True, False],
+        ),
+        lambda: X[:, :1, 1:, :2],
+    ),
+    "slice_by_index squeezed": (
+        lambda x: mb.slice_by_index(
+            x=x, begin=[0, -1, 0, 2], end=[1, 0, 7, 0], squeeze_mask=[False, True, False, True]
+        ),
+        lambda: X[0:1, -1, :, 2],
+    ),
     "reduce_mean": (lambda x: mb.reduce_mean(x=x, axes=[2, 3], keep_dims=False), lambda: X.mean((2, 3))),
     "reduce_mean kept": (lambda x: mb.reduce_mean(x=x, axes=[1], keep_dims=True), lambda: X.mean(1, keepdims=True)),
     "softmax": (lambda x: mb.softmax(x=x, axis=1), lambda: np.exp(X) / np.exp(X).sum(1, keepdims=True)),
@@ -248,6 +265,10 @@ def test_what_one_operator_adds_up_is_rounded_once():
         (lambda x: mb.erf(x=x), "no translation for operator 'erf'"),
         (lambda x: mb.concat(values=[x, x], axis=1, interleave=True), "'concat' with interleaving"),
         (lambda x: mb.cast(x=x, dtype="int32"), "'cast' with the type int32"),
+        (
+            lambda x: mb.slice_by_index(x=x, begin=[0, 3, 0, 0], end=[1, 0, 7, 6], stride=[1, -1, 1, 1]),
+            "'slice_by_index' with a backward stride",
+        ),
     ],
 )
 def test_what_is_not_known_is_named_with_its_output(build, words):

@@ -4,13 +4,14 @@ from edgebench.errors import ConversionError, UnknownName
 from edgebench.targets.precision import by_recipe, check_precision, count, precision_caveats
 
 COMPUTE = frozenset({"Conv"})
-INT8 = count([("QuantizeLinear", False), ("Conv", True), ("Softmax", False), ("DequantizeLinear", False)], COMPUTE)
-FLOAT = count([("Cast", False), ("Conv", False), ("Relu", False)], COMPUTE)
+INT8 = count([("QuantizeLinear", "fp32"), ("Conv", "int8"), ("Softmax", "fp32"), ("DequantizeLinear", "fp32")], COMPUTE)
+FLOAT = count([("Cast", "fp32"), ("Conv", "fp16"), ("Relu", "fp16")], COMPUTE)
 
 
 def test_conversions_between_precisions_are_listed_but_neither_int8_nor_float():
     assert (INT8.total, INT8.int8, INT8.float, INT8.compute, INT8.compute_int8) == (4, 1, 1, 1, 1)
     assert (FLOAT.total, FLOAT.int8, FLOAT.float, FLOAT.compute, FLOAT.compute_int8) == (3, 0, 2, 1, 0)
+    assert FLOAT.by_precision == {"Cast": {"fp32": 1}, "Conv": {"fp16": 1}, "Relu": {"fp16": 1}}
     assert INT8.by_type == {"Conv": 1, "DequantizeLinear": 1, "QuantizeLinear": 1, "Softmax": 1}
 
 
@@ -34,7 +35,7 @@ def test_float_operators_left_in_int8_are_a_caveat():
 
 
 def test_an_int8_artifact_without_float_operators_has_no_caveat():
-    assert precision_caveats("tflite", "int8", count([("Conv", True)], COMPUTE)) == ()
+    assert precision_caveats("tflite", "int8", count([("Conv", "int8")], COMPUTE)) == ()
 
 
 @pytest.mark.parametrize(

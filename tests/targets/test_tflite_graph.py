@@ -41,7 +41,7 @@ def test_operators_are_read_alike_wherever_the_weights_lie(
     file.write_bytes(moved_behind(inside.data))
     behind = TfliteGraph(file)
     assert behind.operators == inside.operators
-    assert [behind.is_int8(op) for op in behind.operators] == [inside.is_int8(op) for op in inside.operators]
+    assert [behind.precision(op) for op in behind.operators] == [inside.precision(op) for op in inside.operators]
     tensors = range(len(inside.tensors))
     assert [behind.is_constant(i) for i in tensors] == [inside.is_constant(i) for i in tensors]
 
