@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgebench.errors import SpecError
+from edgebench.errors import UnknownName
 from edgebench.registry import resolve
+from edgebench.specs.problem import Problem, as_error
+from edgebench.specs.source import ZooSource
 
 if TYPE_CHECKING:
     import keras
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = {
     "mobilenet_v1": "edgebench.zoo.mobilenet_v1:MOBILENET_V1",
+    "mobilenet_v2": "edgebench.zoo.backbones:MOBILENET_V2",
+    "nasnet_mobile": "edgebench.zoo.backbones:NASNET_MOBILE",
+    "efficientnet_b0": "edgebench.zoo.backbones:EFFICIENTNET_B0",
+    "xception": "edgebench.zoo.backbones:XCEPTION",
+    "hewitt_alexnet": "edgebench.zoo.hewitt:ALEXNET",
+    "hewitt_vgg": "edgebench.zoo.hewitt:VGG",
+    "hewitt_mobilenet": "edgebench.zoo.hewitt:MOBILENET",
+    "reyna": "edgebench.zoo.reyna:REYNA",
 }
 
 
@@ -54,13 +64,37 @@ def build(spec: ModelSpec) -> keras.Model:
     """
     source: Any = spec.source
     found = architecture(source.architecture)
-    _check_options(spec.name, source.options, found.options())
+    if wrong := problems(spec):
+        raise as_error(wrong)
     return found.build(spec.input, spec.heads, **source.options)
 
 
-def _check_options(model: str, given: dict[str, Any], known: dict[str, inspect.Parameter]) -> None:
-    required = {name for name, parameter in known.items() if parameter.default is inspect.Parameter.empty}
-    wrong = [f"unknown option {name!r}" for name in given if name not in known]
-    wrong += [f"option {name!r} is missing" for name in sorted(required - given.keys())]
-    if wrong:
-        raise SpecError("; ".join(wrong), subject=model, fix=f"options are {', '.join(known)}")
+def problems(spec: ModelSpec) -> tuple[Problem, ...]:
+    """What a spec asks of the zoo that it does not have; nothing for a spec of another source."""
+    if not isinstance(spec.source, ZooSource):
+        return ()
+    try:
+        known = architecture(spec.source.architecture).options()
+    except UnknownName as unknown:
+        key = "source.architecture"
+        return (Problem.at(spec.place(key), f"{unknown.problem} {unknown.subject}; {unknown.fix}", key=key),)
+    return tuple(Problem.at(spec.place(key), text, key=key) for key, text in _wrong_options(spec.source.options, known))
+
+
+_NUMBER = {"float": (int, float), "int": (int,)}
+"""By what an option's annotation says; `bool`, which Python counts among them, is no number."""
+
+
+def _wrong_options(given: dict[str, Any], known: dict[str, inspect.Parameter]) -> Iterator[tuple[str, str]]:
+    """Key path -> what is wrong there."""
+    for name, value in given.items():
+        if name not in known:
+            unknown = UnknownName.among(name, known, kind="option")
+            yield f"source.options.{name}", f"{unknown.problem}; {unknown.fix}"
+        elif (kinds := _NUMBER.get(known[name].annotation)) and (
+            isinstance(value, bool) or not isinstance(value, kinds)
+        ):
+            yield f"source.options.{name}", f"must be a number ({known[name].annotation}), found {value!r}"
+    for name, parameter in known.items():
+        if parameter.default is inspect.Parameter.empty and name not in given:
+            yield "source.options", f"the option {name!r} is missing"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgebench.errors import SpecError
 from edgebench.zoo import Architecture
+from edgebench.zoo.parts import check_contract, check_unit_affect, check_width, image_input, with_affect_top
 
 if TYPE_CHECKING:
     import keras
@@ -30,48 +30,16 @@ def mobilenet_v1(
             third initial values after 100 steps, so on a few thousand images the first epochs of validation
             measure the lag and not the net. Weights and parameter count do not depend on it.
     """
-    _check(contract, heads, alpha)
+    check_contract(contract, subject="mobilenet_v1", smallest=SMALLEST_SIZE)
+    check_unit_affect(heads, subject="mobilenet_v1")
+    check_width(alpha, subject="mobilenet_v1", filters=FIRST_FILTERS)
     import keras
 
-    height, width = contract.size
-    image = keras.Input((height, width, contract.channels), name="image")
+    image = image_input(contract)
     body = keras.applications.MobileNet(
         include_top=False, weights=None, alpha=alpha, input_tensor=image, input_shape=image.shape[1:]
     )
-    features = keras.layers.BatchNormalization(name="features_bn")(body.output)
-    features = keras.layers.GlobalAveragePooling2D(name="features_pool")(features)
-    features = keras.layers.Dropout(0.5, name="features_dropout")(features)
-    model = keras.Model(image, [_head(head)(features) for head in heads], name="mobilenet_v1")
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = batch_norm_momentum
-    return model
+    return with_affect_top(body, heads, name="mobilenet_v1", batch_norm_momentum=batch_norm_momentum)
 
 
 MOBILENET_V1 = Architecture(build=mobilenet_v1, revision=1)
-
-
-def _head(head: Head) -> keras.layers.Layer:
-    import keras
-
-    if head.kind == "valence_arousal":
-        return keras.layers.Dense(head.width, activation="tanh", name=head.name)
-    return keras.layers.Dense(
-        head.width, activation="softmax" if head.activation == "softmax" else None, name=head.name
-    )
-
-
-def _check(contract: InputContract, heads: Sequence[Head], alpha: float) -> None:
-    if contract.layout != "nhwc":
-        raise SpecError("takes nhwc input", subject="mobilenet_v1", fix="set input.layout to nhwc")
-    if min(contract.size) < SMALLEST_SIZE:
-        raise SpecError(
-            f"takes images of at least {SMALLEST_SIZE}x{SMALLEST_SIZE}", subject="mobilenet_v1", fix="raise input.size"
-        )
-    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or int(FIRST_FILTERS * alpha) < 1:
-        raise SpecError(f"alpha must be a number of 1/{FIRST_FILTERS} or more, not {alpha!r}", subject="mobilenet_v1")
-    for head in heads:
-        if head.kind == "valence_arousal" and head.range != (-1.0, 1.0):
-            raise SpecError(
-                "answers valence and arousal in [-1, 1]", subject="mobilenet_v1", fix=f"set range of {head.name!r} so"
-            )

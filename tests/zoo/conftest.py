@@ -15,3 +15,14 @@ def mobilenet(root):
         return ModelSpec(**(stated | replaced))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shipped(root):
+    """A shipped spec by name; any part of it can be replaced, its input's parts by `input_`."""
+
+    def load(name, *, input_=None, **replaced):
+        stated = load_model(name, (root / "model_specs",)).model_dump() | replaced
+        return ModelSpec(**(stated | {"input": stated["input"] | (input_ or {})}))
+
+    return load

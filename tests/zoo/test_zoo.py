@@ -16,7 +16,7 @@ def test_every_row_builds_and_has_a_revision(name):
 
 def test_an_unknown_architecture_is_answered_with_the_nearest():
     with pytest.raises(UnknownName, match="did you mean 'mobilenet_v1'"):
-        architecture("mobilenet")
+        architecture("mobilnet_v1")
 
 
 def test_looking_at_the_zoo_loads_no_framework():
