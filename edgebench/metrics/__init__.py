@@ -25,6 +25,10 @@ METRICS = {
     "accuracy": "edgebench.metrics.expression:ACCURACY",
     "macro_f1": "edgebench.metrics.expression:MACRO_F1",
     "log_loss": "edgebench.metrics.expression:LOG_LOSS",
+    "macro_precision": "edgebench.metrics.agreement:MACRO_PRECISION",
+    "macro_recall": "edgebench.metrics.agreement:MACRO_RECALL",
+    "cohens_kappa": "edgebench.metrics.agreement:COHENS_KAPPA",
+    "krippendorff_alpha": "edgebench.metrics.agreement:KRIPPENDORFF_ALPHA",
     "rmse_valence": "edgebench.metrics.affect:RMSE_VALENCE",
     "rmse_arousal": "edgebench.metrics.affect:RMSE_AROUSAL",
     "ccc_valence": "edgebench.metrics.affect:CCC_VALENCE",
@@ -32,6 +36,8 @@ METRICS = {
     "ccc_mean": "edgebench.metrics.affect:CCC_MEAN",
     "pcc_valence": "edgebench.metrics.affect:PCC_VALENCE",
     "pcc_arousal": "edgebench.metrics.affect:PCC_AROUSAL",
+    "icc_valence": "edgebench.metrics.intraclass:ICC_VALENCE",
+    "icc_arousal": "edgebench.metrics.intraclass:ICC_AROUSAL",
     "sagr_valence": "edgebench.metrics.affect:SAGR_VALENCE",
     "sagr_arousal": "edgebench.metrics.affect:SAGR_AROUSAL",
 }
@@ -45,12 +51,15 @@ class Metric:
         head: kind of head it judges.
         statistics: canonical outputs [samples, width] and labels to float64 [samples, k].
         value: sums of the statistics [..., k] to [...]; NaN where the metric is undefined.
+        evidence: what the statistics are. `hits`: right or not, and 1 where labelled, whose mean is a proportion;
+            `counts`: of predicted classes, which change only where a prediction does; else `values`.
     """
 
     name: str
     head: Literal["expression", "valence_arousal"]
     statistics: Callable[[np.ndarray, np.ndarray], np.ndarray]
     value: Callable[[np.ndarray], np.ndarray]
+    evidence: Literal["hits", "counts", "values"] = "values"
 
     def of(self, outputs: np.ndarray, truth: np.ndarray) -> float | None:
         """The metric on all samples; None where it is undefined."""

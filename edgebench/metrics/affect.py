@@ -94,7 +94,7 @@ def _correlation(name: str, axis: int) -> Metric:
 
 
 def _sign_agreement(name: str, axis: int) -> Metric:
-    return Metric(name, "valence_arousal", partial(_agreements, axis=axis), mean)
+    return Metric(name, "valence_arousal", partial(_agreements, axis=axis), mean, evidence="hits")
 
 
 RMSE_VALENCE = _rmse("rmse_valence", VALENCE)

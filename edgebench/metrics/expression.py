@@ -88,6 +88,6 @@ def _ratio(above: int, below: int) -> float | None:
     return float(above / below) if below else None
 
 
-ACCURACY = Metric("accuracy", "expression", _hits, mean)
-MACRO_F1 = Metric("macro_f1", "expression", _class_counts, _macro_f1)
+ACCURACY = Metric("accuracy", "expression", _hits, mean, evidence="hits")
+MACRO_F1 = Metric("macro_f1", "expression", _class_counts, _macro_f1, evidence="counts")
 LOG_LOSS = Metric("log_loss", "expression", _losses, mean)

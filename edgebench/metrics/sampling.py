@@ -22,13 +22,15 @@ Truth = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Sampled:
-    """A variant's metrics on all images, and their draws [resamples] over resampled images.
+    """A variant's metrics on all images, their draws [resamples] over resampled images, and what they are sums of.
 
     A metric that is undefined on all images is left out; a draw that is undefined is NaN.
     """
 
     values: dict[str, float] = field(default_factory=dict)
     draws: dict[str, np.ndarray] = field(default_factory=dict)
+    statistics: dict[str, np.ndarray] = field(default_factory=dict)
+    """Per image, [images, k]."""
 
 
 def sample(
@@ -52,15 +54,16 @@ def sample(
         for metric, statistics in _statistics(name, answers, truth, heads)
     ]
     edges = np.cumsum([statistics.shape[1] for _, _, statistics in columns])[:-1]
-    statistics = np.concatenate([statistics for _, _, statistics in columns], axis=1)
-    totals = np.split(statistics.sum(axis=0), edges)
-    drawn = np.split(bootstrap_sums(statistics, resamples=resamples, seed=seed), edges, axis=1)
+    together = np.concatenate([statistics for _, _, statistics in columns], axis=1)
+    totals = np.split(together.sum(axis=0), edges)
+    drawn = np.split(bootstrap_sums(together, resamples=resamples, seed=seed), edges, axis=1)
     sampled = {name: Sampled() for name in outputs}
-    for (name, metric, _), total, sums in zip(columns, totals, drawn, strict=True):
+    for (name, metric, statistics), total, sums in zip(columns, totals, drawn, strict=True):
         value = float(metric.value(total))
         if np.isfinite(value):
             sampled[name].values[metric.name] = value
             sampled[name].draws[metric.name] = metric.value(sums)
+            sampled[name].statistics[metric.name] = statistics
     return sampled
 
 
