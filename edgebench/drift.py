@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgebench.errors import NothingMeasured, UnknownName, UsageError
+from edgebench.metrics import metric
 from edgebench.metrics.expression import class_scores, confusion, predictions
+from edgebench.metrics.literature import whole_values
 from edgebench.metrics.sampling import Outputs, Sampled, Truth, judged_by, labelled, sample
+from edgebench.records.caveat import Caveat
 from edgebench.records.results import CRITERIA, Drift, Estimate, Scores, Verdict
 from edgebench.specs.model import ExpressionHead, Head
 from edgebench.stats import (
     CONFIDENCE,
+    FEWEST_CHANGES,
+    FEWEST_SAMPLES,
     RESAMPLES,
     mcnemar_exact,
     percentile_interval,
@@ -32,6 +37,7 @@ class Judged:
     scores: Scores
     drift: Drift | None
     draws: dict[str, np.ndarray]
+    caveats: tuple[Caveat, ...] = ()
 
 
 def judge(
@@ -47,12 +53,14 @@ def judge(
 ) -> dict[str, Judged]:
     """Scores of every variant of a model and its drift from `reference`, in one bootstrap for all.
 
-    Accuracy has Wilson's interval, every other score the bootstrap's percentiles. A delta is variant minus
-    reference on the same images; the interval of accuracy's is Tango's, those of all others the paired
-    bootstrap's. The verdict is `pass` where the interval lies above `-margin`, `fail` where it lies below,
-    else `inconclusive`. Only images with an expression label count, for flips as well. A model without an
-    expression head is judged by `ccc_mean` on its images with valence or arousal, and has no discordant
-    pairs and no flips.
+    Accuracy and sign agreement, being proportions, have Wilson's interval, every other score the bootstrap's
+    percentiles. A delta is variant minus reference on the same images; the interval of a proportion's is Tango's,
+    those of all others the paired bootstrap's, which needs `FEWEST_SAMPLES` images and, for scores of counted
+    predictions such as macro F1, `FEWEST_CHANGES` changes: without it there is none, nor for the metrics of
+    `metrics.whole`. The verdict is `pass` where the interval lies above `-margin`, `fail` where it lies below, else,
+    and with fewer than `FEWEST_SAMPLES` images, `inconclusive`. Only images with an expression label count, for flips
+    as well. A model without an expression head is judged by `ccc_mean` on its images with valence or arousal, and has
+    no discordant pairs and no flips.
 
     Args:
         outputs: variant id -> its outputs, the reference among them.
@@ -69,12 +77,15 @@ def judge(
         raise UnknownName.among(reference, outputs, kind="reference variant")
     sampled = sample(outputs, truth, heads, resamples=resamples, seed=seed)
     standard = _Standard(truth, judged_by(heads, truth), confidence)
+    for name, found in sampled.items():
+        for head in standard.heads:
+            found.values.update(whole_values(outputs[name][head.name], truth[head.kind], head))
     source = _Answers(reference, outputs[reference], sampled[reference])
     judged = {}
     for name in outputs:
         answers = _Answers(name, outputs[name], sampled[name])
         drifted = None if name == reference else standard.drift(source, answers, margin)
-        judged[name] = Judged(standard.scores(answers), drifted, sampled[name].draws)
+        judged[name] = Judged(standard.scores(answers), drifted, sampled[name].draws, tuple(_caveats(drifted)))
     return judged
 
 
@@ -110,31 +121,37 @@ class _Standard:
 
     def scores(self, answers: _Answers) -> Scores:
         metrics = {
-            name: self.estimate(value, percentile_interval(answers.sampled.draws[name], confidence=self.confidence))
+            name: self.estimate(value, self.interval(name, answers.sampled))
             for name, value in answers.sampled.values.items()
         }
         head = self.expression
         if head is None:
             return Scores(samples=self.samples(), metrics=metrics)
         matrix = confusion(answers.outputs[head.name], self.truth[head.kind])
-        right, samples = int(matrix.trace()), int(matrix.sum())
-        interval = wilson_interval(right, samples, confidence=self.confidence)
         return Scores(
-            samples=samples,
-            metrics={**metrics, "accuracy": self.estimate(right / samples, interval)},
+            samples=int(matrix.sum()),
+            metrics=metrics,
             classes=class_scores(matrix, head.labels),
             confusion=tuple(tuple(row) for row in matrix.tolist()),
         )
+
+    def interval(self, name: str, sampled: Sampled) -> tuple[float, float] | None:
+        if name not in sampled.draws:
+            return None
+        if metric(name).evidence == "hits":
+            right, samples = sampled.statistics[name].sum(axis=0).astype(int).tolist()
+            return wilson_interval(right, samples, confidence=self.confidence)
+        return percentile_interval(sampled.draws[name], samples=self.samples_of(name), confidence=self.confidence)
 
     def drift(self, source: _Answers, variant: _Answers, margin: float) -> Drift:
         if not margin >= 0:
             raise UsageError(f"the margin is {margin}", subject="max_accuracy_loss", fix="state 0 or more")
         pairs = self.pairs(source.outputs, variant.outputs)
-        deltas = self.deltas(source.sampled, variant.sampled, pairs)
+        deltas = self.deltas(source.sampled, variant.sampled)
         criterion = next((name for name in CRITERIA if name in deltas), None)
         if criterion is None:
             raise NothingMeasured("neither accuracy nor concordance is defined", subject=variant.name)
-        verdict = _verdict(deltas[criterion], margin)
+        verdict = _verdict(deltas[criterion], pairs.samples, margin)
         return Drift(
             reference=source.name,
             samples=pairs.samples,
@@ -164,31 +181,42 @@ class _Standard:
             flips=tuple(zip(head.labels, flips, strict=True)),
         )
 
-    def deltas(self, source: Sampled, variant: Sampled, pairs: _Pairs) -> dict[str, Estimate]:
-        deltas = {
-            name: self.estimate(
-                variant.values[name] - value,
-                percentile_interval(variant.draws[name] - source.draws[name], confidence=self.confidence),
-            )
+    def deltas(self, source: Sampled, variant: Sampled) -> dict[str, Estimate]:
+        return {
+            name: self.estimate(variant.values[name] - value, self.paired_interval(name, source, variant))
             for name, value in source.values.items()
             if name in variant.values
         }
-        if self.expression is not None:
-            interval = tango_interval(pairs.lost, pairs.gained, pairs.samples, confidence=self.confidence)
-            deltas["accuracy"] = self.estimate((pairs.gained - pairs.lost) / pairs.samples, interval)
-        return deltas
+
+    def paired_interval(self, name: str, source: Sampled, variant: Sampled) -> tuple[float, float] | None:
+        if name not in source.draws:
+            return None
+        evidence, before, after = metric(name).evidence, source.statistics[name], variant.statistics[name]
+        if evidence == "hits":
+            lost, gained, samples = (
+                int(count.sum()) for count in (before[:, 0] > after[:, 0], after[:, 0] > before[:, 0], after[:, 1])
+            )
+            return tango_interval(lost, gained, samples, confidence=self.confidence)
+        if evidence == "counts" and int((before != after).any(axis=1).sum()) < FEWEST_CHANGES:
+            return None
+        draws = variant.draws[name] - source.draws[name]
+        return percentile_interval(draws, samples=self.samples_of(name), confidence=self.confidence)
 
     def samples(self) -> int:
         """Images with a label for the first head."""
         return int(labelled(self.truth[self.heads[0].kind]).sum())
+
+    def samples_of(self, name: str) -> int:
+        """Images with a label for a metric's kind of head."""
+        return int(labelled(self.truth[metric(name).head]).sum())
 
     def estimate(self, value: float, interval: tuple[float, float] | None) -> Estimate:
         low, high = interval or (None, None)
         return Estimate(value=value, low=low, high=high, confidence=self.confidence)
 
 
-def _verdict(delta: Estimate, margin: float) -> Verdict:
-    if delta.low is None or delta.high is None:
+def _verdict(delta: Estimate, samples: int, margin: float) -> Verdict:
+    if samples < FEWEST_SAMPLES or delta.low is None or delta.high is None:
         return "inconclusive"
     if delta.low > -margin:
         return "pass"
@@ -204,4 +232,13 @@ def _reason(criterion: str, delta: Estimate, samples: int, margin: float, verdic
     change = f"{'gains' if delta.value > 0 else 'loses'} {size(abs(delta.value))} {unit}"
     interval = "" if delta.low is None or delta.high is None else f" [{size(delta.low, '+')}, {size(delta.high, '+')}]"
     doubt = "; too few images to tell" if verdict == "inconclusive" else ""
+    doubt = f"; a verdict needs {FEWEST_SAMPLES} images" if samples < FEWEST_SAMPLES else doubt
     return f"{change}{interval} on {samples} images, margin {size(margin)} {unit}{doubt}"
+
+
+def _caveats(drift: Drift | None) -> Iterator[Caveat]:
+    if drift and drift.samples < FEWEST_SAMPLES:
+        text = (
+            f"{drift.samples} images decide nothing: a verdict needs {FEWEST_SAMPLES}, and so does a bootstrap interval"
+        )
+        yield Caveat(kind="few-images", text=text, fix="evaluate on more images")

@@ -12,7 +12,7 @@ from edgebench.records.caveat import Caveat
 from edgebench.records.measurement import Block
 from edgebench.records.results import BlockLatency, Estimate, Latency
 from edgebench.specs.variant import Variant
-from edgebench.stats import CONFIDENCE, RESAMPLES, bootstrap_medians, percentile_interval
+from edgebench.stats import CONFIDENCE, RESAMPLES, bootstrap_medians, median_interval
 
 MUST_MATCH = ("job", "device", "runtime", "threads", "governor")
 """Conditions without which two latencies are two different experiments."""
@@ -21,7 +21,7 @@ TAIL_CONFIDENCE = 0.99
 """MLPerf's, in loadgen's early stopping."""
 
 MANY_BLOCKS = 5
-"""From this number of blocks on, an interval over them can cover 94 %: 1 - 2^(1 - blocks)."""
+"""With fewer blocks Student's quantile, and so the interval, is half as wide again, and one disturbed block decides."""
 
 SPREAD = 0.10
 """Block medians further apart than this share of their median are shown with a caveat."""
@@ -29,13 +29,11 @@ SPREAD = 0.10
 QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 
 
-def summarize(
-    blocks: Sequence[Block], *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
-) -> dict[tuple[str, int], Latency]:
+def summarize(blocks: Sequence[Block], *, confidence: float = CONFIDENCE) -> dict[tuple[str, int], Latency]:
     """Latency of each (variant, threads) over all blocks of one job.
 
-    The median is that of the block medians, its interval a bootstrap over blocks: invocations of one
-    block share its process and its moment, so they are not resampled one by one.
+    The median is that of the block medians, its interval `stats.median_interval` over blocks: invocations of one
+    block share its process and its moment, so it is blocks that count, not they.
 
     Raises:
         NothingMeasured: there are no blocks.
@@ -53,21 +51,14 @@ def summarize(
         base = series.get((_fp32_of(variant), threads), [])
         ratio = None
         if _common_rounds([own, base]) and not differences(conditions(own), conditions(base)):
-            ratio = paired_ratio(own, base, resamples=resamples, seed=seed, confidence=confidence)
-        median_ms = _estimate(block_medians_ms(own)[None], resamples, seed, confidence)
+            ratio = paired_ratio(own, base, confidence=confidence)
+        median_ms = _estimate(block_medians_ms(own), confidence)
         summaries[variant, threads] = _latency(own, median_ms, ratio)
     return summaries
 
 
-def paired_ratio(
-    blocks: Sequence[Block],
-    base: Sequence[Block],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    confidence: float = CONFIDENCE,
-) -> Estimate:
-    """Latency over that of `base`: the median of the rounds' ratios, its interval a bootstrap over rounds.
+def paired_ratio(blocks: Sequence[Block], base: Sequence[Block], *, confidence: float = CONFIDENCE) -> Estimate:
+    """Latency over that of `base`: the median of the rounds' ratios, with `stats.median_interval` over rounds.
 
     Raises:
         UsageError: the two were not measured under the same conditions, or one has several blocks in a round.
@@ -82,7 +73,7 @@ def paired_ratio(
     if not rounds:
         raise NothingMeasured("no round holds both", subject=subject, fix="measure both in one interleaved job")
     above, below = (_medians_of(series, rounds) for series in (blocks, base))
-    return _estimate((above / below)[None], resamples, seed, confidence)
+    return _estimate(above / below, confidence)
 
 
 def median_draws(series: Sequence[Sequence[Block]], *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
@@ -188,10 +179,7 @@ def _block(block: Block) -> BlockLatency:
 def _caveats(blocks: Sequence[Block]) -> Iterator[Caveat]:
     count, medians = len(blocks), block_medians_ms(blocks)
     if count < MANY_BLOCKS:
-        covered = f"{100 * (1 - 2.0 ** (1 - count)):.0f} %"
-        text = (
-            "one block gives no interval" if count == 1 else f"an interval over {count} blocks covers at most {covered}"
-        )
+        text = "one block gives no interval" if count == 1 else f"its interval rests on {count} blocks"
         yield Caveat(kind="few-blocks", text=text, fix=f"measure {MANY_BLOCKS} rounds or more")
     if disturbed := [block for block in blocks if block.disturbed]:
         reasons = _listed(reason for block in disturbed for reason in block.disturbed)
@@ -213,12 +201,9 @@ def _caveats(blocks: Sequence[Block]) -> Iterator[Caveat]:
         yield Caveat(kind="governor-changed", text=f"the governor was {governors}", fix="set one and measure again")
 
 
-def _estimate(values: np.ndarray, resamples: int, seed: int, confidence: float) -> Estimate:
-    """Median of `values` [1, units] with its interval; a single unit has none."""
-    low, high = None, None
-    if values.shape[1] > 1:
-        draws = bootstrap_medians(values, resamples=resamples, seed=seed)
-        low, high = percentile_interval(draws, confidence=confidence) or (None, None)
+def _estimate(values: np.ndarray, confidence: float) -> Estimate:
+    """Median of `values` [units] with its interval; a single unit has none."""
+    low, high = median_interval(values, confidence=confidence) or (None, None)
     return Estimate(value=float(np.median(values)), low=low, high=high, confidence=confidence)
 
 

@@ -8,13 +8,25 @@ and number of samples draw the same images, so draws of separate calls are paire
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import sqrt
+from math import exp, pi, sqrt
 from statistics import NormalDist
 
 import numpy as np
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+
+FEWEST_SAMPLES = 30
+"""Below this, a bootstrap over images has no interval and no verdict is given.
+
+Hesterberg (2015) counts how much too narrow percentiles are: 6 % at 30 samples, 16 % at 12, 47 % at 3. Simulated
+on differences of CCC and RMSE, they cover 49 % at 2 samples, 88 % at 10, and from 30 on 93 % once expanded.
+Tango's and Wilson's score intervals need no minimum: over all tables of 2 to 50 pairs Tango's covers 93.7 % or more.
+"""
+
+FEWEST_CHANGES = 5
+"""Changed predictions below which a bootstrap of what was counted has no interval: with none it has no width, and
+of one it says at most 3, where one found is compatible with 5.6 (the exact interval of a Poisson count)."""
 
 _CHUNK = 1 << 20
 """Weights held at a time: 8 MiB, whatever the number of samples and resamples."""
@@ -54,14 +66,38 @@ def bootstrap_medians(values: np.ndarray, *, resamples: int = RESAMPLES, seed: i
     return np.stack([np.median(row[drawn], axis=1) for row in values], axis=1)
 
 
-def percentile_interval(draws: np.ndarray, *, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
-    """Bootstrap percentile interval of `draws` [resamples]; None where no resample has a value."""
+def percentile_interval(
+    draws: np.ndarray, *, samples: int, confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """Bootstrap percentile interval of `draws` [resamples] over so many samples.
+
+    None with fewer than `FEWEST_SAMPLES`, or where no resample has a value. The tails are those of Hesterberg's
+    expanded percentile interval (2015, The American Statistician 69, 371-386): plain percentiles are too narrow
+    by sqrt((n - 1) / n) and by the ratio of the normal to Student's quantile.
+    """
     finite = draws[np.isfinite(draws)]
-    if not finite.size:
+    if samples < FEWEST_SAMPLES or not finite.size:
         return None
-    tail = (1 - confidence) / 2
+    tail = NormalDist().cdf(-sqrt(samples / (samples - 1)) * _student(confidence, samples - 1))
     low, high = np.quantile(finite, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def median_interval(values: np.ndarray, *, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """Interval of the median of a positive quantity over a few independent units [units]; None for a single one.
+
+    Student's on logarithms: the deviation of n units over sqrt(n) is the standard error of their mean, and
+    sqrt(pi / 2) times that the one of their median. A percentile bootstrap cannot do this: of five units it
+    never leaves the range, which holds the median in 1 - 2^-4 = 93.75 % of cases at most. For log-normal units
+    this covers 95 to 97.5 % from two units on; units that follow one another closely are not independent.
+    """
+    units = len(values)
+    if units < 2:
+        return None
+    logs = np.log(values)
+    reach = _student(confidence, units - 1) * sqrt(pi / 2) * float(logs.std(ddof=1)) / sqrt(units)
+    median = float(np.median(values))
+    return median * exp(-reach), median * exp(reach)
 
 
 def mcnemar_exact(lost: int, gained: int) -> float:
@@ -116,3 +152,10 @@ def _tango_score(delta: float, lost: int, gained: int, samples: int) -> float:
 
 def _quantile(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def _student(confidence: float, degrees: int) -> float:
+    """Two-sided quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, (1 + confidence) / 2))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from edgebench.drift import judge
 from edgebench.errors import NothingMeasured, UnknownName, UsageError
 from edgebench.metrics.sampling import Outputs, Truth
+from edgebench.metrics.whole import WHOLE
 from edgebench.records.results import Drift, Scores
 from edgebench.specs.model import ExpressionHead, Head, ValenceArousalHead
 from edgebench.stats import mcnemar_exact, tango_interval, wilson_interval
@@ -128,6 +129,47 @@ def test_few_images_prove_nothing_even_where_no_prediction_changed() -> None:
     assert (found.verdict, found.flips, found.p_value) == ("inconclusive", 0, 1.0)
 
 
+@pytest.mark.parametrize("samples", [1, 2, 29])
+def test_too_few_images_give_no_verdict_whatever_the_margin_and_say_why(samples: int) -> None:
+    truth, source, variant = random_case(samples)
+    both = {"source": source, "variant": variant}
+    for heads in (HEADS, (AFFECT,)):
+        judged = judge(both, truth, heads, reference="source", margin=1.0, resamples=200)["variant"]
+        assert judged.drift is not None
+        assert judged.drift.verdict == "inconclusive"
+        assert judged.drift.reason.endswith("a verdict needs 30 images")
+        assert [caveat.kind for caveat in judged.caveats] == ["few-images"]
+        assert all(delta.low is None for name, delta in judged.drift.deltas.items() if name.startswith(("ccc", "rmse")))
+
+
+def test_enough_images_carry_no_such_caveat() -> None:
+    truth, source, variant = random_case(30)
+    judged = judge({"source": source, "variant": variant}, truth, HEADS, reference="source", margin=1.0, resamples=200)
+    assert judged["variant"].drift.verdict == "pass"  # type: ignore[union-attr]
+    assert [found.caveats for found in judged.values()] == [(), ()]
+
+
+def test_a_share_of_agreeing_signs_is_a_paired_proportion() -> None:
+    truth = {"valence_arousal": np.where(np.arange(400)[:, None] % 4, 0.5, -0.5) * np.ones(2)}
+    source = {"va": np.full((400, 2), 0.2)}
+    changed = source["va"].copy()
+    changed[1:4, 0], changed[:8:4, 0] = -0.2, -0.2  # three agreements lost, two gained
+    found = drift_of(source, {"va": changed}, truth, (AFFECT,), margin=0.02)
+    for name, lost, gained in (("sagr_valence", 3, 2), ("sagr_arousal", 0, 0)):
+        delta = found.deltas[name]
+        assert (delta.low, delta.high) == tango_interval(lost, gained, 400)
+        assert delta.value == pytest.approx((gained - lost) / 400)
+    score = scores_of(source, truth, (AFFECT,)).metrics["sagr_valence"]
+    assert (score.low, score.high) == wilson_interval(300, 400)
+
+
+@pytest.mark.parametrize(("changed", "has_interval"), [(0, False), (4, False), (5, True)])
+def test_a_count_of_predictions_has_no_interval_before_some_of_them_change(changed: int, has_interval: bool) -> None:
+    truth, source, variant = planted(800, lost=0, gained=0, changed=changed)
+    delta = drift_of(one_hot(source), one_hot(variant), {"expression": truth}, HEADS, margin=0.02).deltas["macro_f1"]
+    assert (delta.low is not None and delta.low < delta.high) == has_interval  # type: ignore[operator]
+
+
 def test_every_metric_has_a_paired_delta() -> None:
     truth, source, variant = random_case()
     found = drift_of(source, variant, truth, HEADS, margin=0.02, resamples=300)
@@ -135,6 +177,9 @@ def test_every_metric_has_a_paired_delta() -> None:
     assert list(found.deltas) == list(before)
     for name, delta in found.deltas.items():
         assert delta.value == pytest.approx(after[name].value - before[name].value, abs=1e-12)
+        if name in WHOLE:
+            assert before[name].low is delta.low is delta.high is None
+            continue
         assert delta.low is not None
         assert delta.high is not None
         assert delta.low <= delta.value <= delta.high

@@ -77,9 +77,10 @@ def test_the_median_is_that_of_block_medians_and_not_of_all_invocations() -> Non
     assert latency.invocations == 4160
 
 
-def test_the_interval_of_five_blocks_reaches_from_the_least_to_the_highest() -> None:
+def test_the_interval_of_five_blocks_reaches_beyond_the_least_and_the_highest() -> None:
     latency = only(series(INT8, [1.0, 1.02, 0.98, 1.01, 0.99]))
-    assert (latency.median_ms.low, latency.median_ms.high) == pytest.approx((0.98, 1.02), rel=1e-6)
+    # Student's 2.776 x sqrt(pi / 2) x the logarithms' deviation, 0.0158, over sqrt(5).
+    assert (latency.median_ms.low, latency.median_ms.high) == pytest.approx((0.9757, 1.0249), abs=2e-4)
     assert kinds(latency) == []
 
 
@@ -252,10 +253,10 @@ def test_a_machine_that_tells_nothing_has_an_unknown_governor() -> None:
 # ---- caveats --------------------------------------------------------------------------------------------------------
 
 
-def test_few_blocks_say_what_their_interval_is_worth() -> None:
+def test_few_blocks_say_so() -> None:
     few, one = only(series(INT8, [1.0, 1.01, 1.02])), only([block()])
     assert kinds(few) == kinds(one) == ["few-blocks"]
-    assert "over 3 blocks covers at most 75 %" in few.caveats[0].text
+    assert few.caveats[0].text == "its interval rests on 3 blocks"
     assert (one.median_ms.low, one.median_ms.high) == (None, None)
 
 
@@ -313,8 +314,9 @@ def test_draws_take_the_rounds_that_hold_all_variants() -> None:
 @given(st.lists(st.floats(0.01, 1000), min_size=1, max_size=8))
 def test_a_median_lies_in_its_interval_and_between_its_blocks(medians_ms: list[float]) -> None:
     blocks = series(INT8, medians_ms)
-    latency = summarize(blocks, resamples=50)[INT8, 1]
+    latency = summarize(blocks)[INT8, 1]
     found = block_medians_ms(blocks)
     assert found.min() <= latency.median_ms.value <= found.max()
     if latency.median_ms.low is not None and latency.median_ms.high is not None:
-        assert found.min() <= latency.median_ms.low <= latency.median_ms.high <= found.max()
+        assert latency.median_ms.low <= latency.median_ms.value * (1 + 1e-12)
+        assert latency.median_ms.high >= latency.median_ms.value * (1 - 1e-12)

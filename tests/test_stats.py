@@ -68,8 +68,61 @@ def test_drawn_images_tell_nothing_about_drawn_rounds() -> None:
 
 def test_percentile_interval_leaves_undefined_draws_out() -> None:
     draws = np.concatenate([np.arange(1001.0), [np.nan] * 50])
-    assert stats.percentile_interval(draws, confidence=0.9) == pytest.approx((50, 950))
-    assert stats.percentile_interval(np.full(9, np.nan)) is None
+    assert stats.percentile_interval(draws, samples=10**9, confidence=0.9) == pytest.approx((50, 950))
+    assert stats.percentile_interval(np.full(9, np.nan), samples=10**9) is None
+
+
+def test_percentiles_of_few_samples_are_expanded_to_students_width() -> None:
+    draws = np.random.default_rng(0).normal(size=400_000)
+    low, high = stats.percentile_interval(draws, samples=30)  # type: ignore[misc]
+    assert high - low == pytest.approx(2 * 2.0452 * (30 / 29) ** 0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 29])
+def test_too_few_samples_have_no_bootstrap_interval(samples: int) -> None:
+    assert stats.percentile_interval(np.arange(1000.0), samples=samples) is None
+    assert stats.percentile_interval(np.arange(1000.0), samples=stats.FEWEST_SAMPLES) is not None
+
+
+# ---- blocks ---------------------------------------------------------------------------------------------------------
+
+
+def block_medians(units: int, jobs: int) -> np.ndarray:
+    """Of log-normal block levels around 1, with invocations that follow one another (AR(1), 0.8): [jobs, units]."""
+    random = np.random.default_rng(units)
+    noise = random.normal(0, 0.6, (jobs, units, 60))
+    for i in range(1, noise.shape[2]):
+        noise[..., i] += 0.8 * noise[..., i - 1]
+    return np.median(np.exp(0.05 * (random.normal(size=(jobs, units, 1)) + noise)), axis=2)
+
+
+@pytest.mark.parametrize("units", [2, 3, 5, 8, 10, 20])
+def test_the_interval_of_a_median_of_blocks_covers_the_truth_as_often_as_it_says(units: int) -> None:
+    medians = block_medians(units, jobs=6000)
+    intervals = np.array([stats.median_interval(row) for row in medians])
+    covered = (intervals[:, 0] <= 1) & (intervals[:, 1] >= 1)
+    assert 0.945 <= covered.mean() < 0.99
+
+
+@pytest.mark.parametrize("units", [5, 8, 10])
+def test_the_interval_of_a_paired_ratio_covers_the_truth_as_often_as_it_says(units: int) -> None:
+    ratios = block_medians(units, jobs=6000)[:3000] / block_medians(units, jobs=6000)[3000:]
+    intervals = np.array([stats.median_interval(row) for row in ratios])
+    assert 0.945 <= ((intervals[:, 0] <= 1) & (intervals[:, 1] >= 1)).mean() < 0.99
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=12), st.floats(0.01, 100))
+def test_the_interval_of_a_median_holds_it_and_scales_with_it(values: list[float], factor: float) -> None:
+    low, high = stats.median_interval(np.array(values))  # type: ignore[misc]
+    assert 0 <= low <= np.median(values) * (1 + 1e-12)
+    assert high >= np.median(values) * (1 - 1e-12)
+    scaled = stats.median_interval(factor * np.array(values))
+    assert scaled == pytest.approx((factor * low, factor * high), rel=1e-6)
+
+
+def test_one_block_has_no_interval_and_equal_blocks_have_no_width() -> None:
+    assert stats.median_interval(np.array([2.0])) is None
+    assert stats.median_interval(np.full(5, 2.0)) == (2.0, 2.0)
 
 
 # ---- McNemar --------------------------------------------------------------------------------------------------------

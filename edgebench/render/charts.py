@@ -24,6 +24,7 @@ TOOLTIP = {
     "size_text": "size",
     "drift_text": "drift",
     "front_text": "P(front)",
+    "size_front_text": "P(front with size)",
 }
 
 

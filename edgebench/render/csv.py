@@ -33,7 +33,7 @@ def _row(results: Results, variant: VariantResult, latency: Latency | None) -> d
         | _size(variant)
         | _scores(variant)
         | _drift(variant.drift)
-        | {"on_front": variant.on_front, "front_probability": variant.front_probability}
+        | _front(variant)
         | _latency(latency)
         | {"caveats": "; ".join(dict.fromkeys(caveat.kind for caveat in caveats_of(variant)))}
     )
@@ -90,6 +90,15 @@ def _drift(drift: Drift | None) -> dict[str, Value]:
     return found | _estimates((f"delta_{name}", delta) for name, delta in drift.deltas.items())
 
 
+def _front(variant: VariantResult) -> dict[str, Value]:
+    return {
+        "on_front": variant.on_front,
+        "front_probability": variant.front_probability,
+        "on_front_with_size": variant.on_front_with_size,
+        "front_probability_with_size": variant.front_probability_with_size,
+    }
+
+
 def _latency(latency: Latency | None) -> dict[str, Value]:
     if latency is None:
         return {}
@@ -97,8 +106,8 @@ def _latency(latency: Latency | None) -> dict[str, Value]:
         "threads": latency.threads,
         "runtime": latency.runtime,
         "runtime_version": latency.runtime_version,
-        "latency_p90_ms": latency.p90_ms,
-        "latency_p99_ms": latency.p99_ms,
+        "latency_p90_at_most_ms": latency.p90_ms,
+        "latency_p99_at_most_ms": latency.p99_ms,
         "fps": latency.fps,
         "load_ms": latency.load_ms,
         "first_inference_ms": latency.first_ms,

@@ -16,6 +16,7 @@ from edgebench.records.results import Results, VariantResult
 from edgebench.render import blocks, charts, encodings, names, palette, scatter, tables, text
 from edgebench.render.conclusions import conclusions
 from edgebench.render.criterion import criterion_of
+from edgebench.stats import FEWEST_CHANGES, FEWEST_SAMPLES
 
 if TYPE_CHECKING:
     import jinja2
@@ -47,6 +48,8 @@ def render(results: Results) -> bytes:
         columns=tables.columns(results),
         conclusions=conclusions(results),
         criterion=criterion_of(results),
+        fewest_samples=FEWEST_SAMPLES,
+        fewest_changes=FEWEST_CHANGES,
         figures=figures,
         specifications=_json(specifications),
         style=style,

@@ -48,7 +48,7 @@ def _lines(results: Results) -> Iterator[str]:
 
 def _setting(results: Results) -> str:
     data, device = results.dataset, results.device
-    parts = [f"Data set: {data.name}, {data.split}, {data.samples} images." if data else "No data set."]
+    parts = [f"Data set: {data.name}, {data.split}, {data.images_text}." if data else "No data set."]
     if device:
         parts.append(f"Device: {device.name}, {device.processor}, {device.cores} cores.")
     return " ".join(parts)
@@ -57,7 +57,17 @@ def _setting(results: Results) -> str:
 def _table(results: Results) -> Iterator[str]:
     criterion, threads = criterion_of(results), names.thread_counts(results)
     latency = [f"latency, {names.threads_text(n)}" for n in threads] or ["latency"]
-    head = ["variant", "verdict", criterion.title, "delta", "size", *latency, "latency / fp32", "P(front)"]
+    head = [
+        "variant",
+        "verdict",
+        criterion.title,
+        "delta",
+        "size",
+        *latency,
+        "latency / fp32",
+        "P(front)",
+        "P(front with size)",
+    ]
     yield _joined(head)
     yield _joined(["---", "---", *["---:"] * (len(head) - 2)])
     for variant in results.variants:
@@ -75,6 +85,7 @@ def _cells(variant: VariantResult, criterion: Criterion, threads: Sequence[int])
         yield estimate_text(found.median_ms if found else None, ms_text)
     yield estimate_text(variant.latency[0].ratio_to_fp32 if variant.latency else None, ratio_text)
     yield probability_text(variant.front_probability)
+    yield probability_text(variant.front_probability_with_size)
 
 
 def _caveats(results: Results) -> Iterator[str]:

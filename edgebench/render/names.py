@@ -59,7 +59,8 @@ def thread_counts(results: Results) -> list[int]:
 def front_text(results: Results) -> str:
     """What the front's line is called; with several thread counts it is judged at the lowest."""
     threads = thread_counts(results)
-    return f"front at {threads_text(threads[0])}" if len(threads) > 1 else "front"
+    at = f" at {threads_text(threads[0])}" if len(threads) > 1 else ""
+    return f"front{at}, size left out"
 
 
 def threads_text(threads: int) -> str:

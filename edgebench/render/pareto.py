@@ -61,7 +61,7 @@ def _setting(results: Results) -> list[str]:
     lines = []
     if results.dataset:
         device = f", timed on {results.device.name}" if results.device else ""
-        lines.append(f"{results.dataset.name}, {results.dataset.samples} {results.dataset.split} images{device}")
+        lines.append(f"{results.dataset.name}, {results.dataset.split}: {results.dataset.images_text}{device}")
     if results.dataset and results.dataset.synthetic:
         lines.append(names.SYNTHETIC)
     return lines

@@ -195,4 +195,5 @@ def _row(dot: Dot, scene: Scene, criterion: Criterion) -> dict[str, Any]:
         "size_text": NOT_MEASURED if variant.size_bytes is None else bytes_text(variant.size_bytes),
         "drift_text": f"{drift.verdict}: {drift.reason}" if drift else NOT_MEASURED,
         "front_text": probability_text(variant.front_probability),
+        "size_front_text": probability_text(variant.front_probability_with_size),
     }

@@ -62,7 +62,7 @@ def columns(results: Results) -> list[Column]:
         Column(
             "delta", f"{criterion.title} minus that of the source model, on the same images", _delta(criterion), True
         ),
-        Column("drift", "verdict on the delta against the stated margin", _verdict, words=True),
+        Column("drift", "verdict on the delta against the stated margin", _verdict(criterion), words=True),
         Column("macro F1", "mean of the F1 scores of all classes", _metric("macro_f1", score_text), True),
         Column("CCC valence", "concordance correlation coefficient", _metric("ccc_valence", score_text), True),
         Column("CCC arousal", "concordance correlation coefficient", _metric("ccc_arousal", score_text), True),
@@ -71,7 +71,18 @@ def columns(results: Results) -> list[Column]:
         found += _latency_columns(n, several=len(threads) > 1)
     return [
         *found,
-        Column("P(front)", "probability that no variant is both faster and more accurate", _front, largest_first=True),
+        Column(
+            "P(front)",
+            f"probability that no variant beats it in {criterion.title} and latency, the front that is drawn",
+            _front,
+            largest_first=True,
+        ),
+        Column(
+            "P(front with size)",
+            f"probability that no variant beats it in {criterion.title}, latency and size",
+            _front_with_size,
+            largest_first=True,
+        ),
         Column("caveats", "what to know before trusting these numbers", _caveats, words=True),
     ]
 
@@ -152,20 +163,29 @@ def _delta(criterion: Criterion) -> Callable[[VariantResult], Cell]:
     return cell
 
 
-def _verdict(variant: VariantResult) -> Cell:
-    if is_source(variant):
-        return REFERENCE
-    drift = variant.drift
-    if drift is None:
-        return ABSENT
-    return Cell(drift.verdict, note=drift.reason, sort=VERDICT_ORDER[drift.verdict], tone=drift.verdict)
+def _verdict(criterion: Criterion) -> Callable[[VariantResult], Cell]:
+    def cell(variant: VariantResult) -> Cell:
+        drift = variant.drift
+        if is_source(variant) or drift is None:
+            return REFERENCE if is_source(variant) else ABSENT
+        note = f"{drift.samples:,} images, margin {criterion.change_text(drift.margin).removeprefix('+')}"
+        return Cell(drift.verdict, note=note, sort=VERDICT_ORDER[drift.verdict], tone=drift.verdict)
+
+    return cell
 
 
 def _front(variant: VariantResult) -> Cell:
-    probability = variant.front_probability
+    return _membership(variant.front_probability, member=variant.on_front)
+
+
+def _front_with_size(variant: VariantResult) -> Cell:
+    return _membership(variant.front_probability_with_size, member=variant.on_front_with_size)
+
+
+def _membership(probability: float | None, *, member: bool) -> Cell:
     if probability is None:
         return ABSENT
-    return Cell(probability_text(probability), note="on the front" if variant.on_front else "", sort=probability)
+    return Cell(probability_text(probability), note="on the front" if member else "", sort=probability)
 
 
 def _caveats(variant: VariantResult) -> Cell:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from edgebench.records.results import Estimate
 from edgebench.units import NOT_MEASURED
 
-ABBREVIATIONS = frozenset({"ccc", "pcc", "sagr", "rmse", "f1"})
+ABBREVIATIONS = frozenset({"auc", "ccc", "f1", "icc", "pcc", "pr", "rmse", "roc", "sagr"})
 
 
 def estimate_text(estimate: Estimate | None, unit: Callable[[float], str]) -> str:

@@ -245,7 +245,9 @@ def with_front(variants: list[VariantResult]) -> tuple[VariantResult, ...]:
             continue
         better = [w for w in measured if w != v and place(w)[0] <= place(v)[0] and place(w)[1] <= place(v)[1]]
         probability = round(0.93 / (1 + len(better)) ** 1.5, 3)
-        out.append(v.model_copy(update={"on_front": not better, "front_probability": probability}))
+        smaller = [w for w in better if (w.size_bytes or 0) <= (v.size_bytes or 0)]
+        with_size = {"on_front_with_size": not smaller, "front_probability_with_size": 0.93 / (1 + len(smaller))}
+        out.append(v.model_copy(update={"on_front": not better, "front_probability": probability, **with_size}))
     return tuple(out)
 
 
@@ -320,7 +322,7 @@ def altered(results: Results, **changes: object) -> Results:
 @pytest.fixture(scope="session")
 def untimed(results: Results) -> Results:
     """Evaluated, never run on a device."""
-    found = altered(results, latency=(), on_front=False, front_probability=None)
+    found = altered(results, latency=(), on_front=False, front_probability=None, front_probability_with_size=None)
     return found.model_copy(update={"device": None, "measured_at": None})
 
 
@@ -328,7 +330,13 @@ def untimed(results: Results) -> Results:
 def unscored(results: Results) -> Results:
     """Nothing but names: every quantity absent."""
     nothing = dict.fromkeys(("scores", "drift", "size_bytes", "size_ratio_to_fp32", "operators", "parity"))
-    rest = {"calibration": None, "latency": (), "front_probability": None, "on_front": False}
+    rest = {
+        "calibration": None,
+        "latency": (),
+        "front_probability": None,
+        "on_front": False,
+        "front_probability_with_size": None,
+    }
     empty = {"caveats": (), "commands": {}, "reference_executed": False}
     found = altered(results, **nothing, **rest, **empty)
     return found.model_copy(

@@ -127,7 +127,7 @@ def test_every_variant_has_a_row_and_its_details(page, results):
 
 def test_headings_sort_with_a_button_and_say_what_they_mean(page):
     heads = [a for a in page.all("th") if "data-first" in a]
-    assert len(heads) == 15
+    assert len(heads) == 16
     assert {head["data-first"] for head in heads} == {"ascending", "descending"}
     assert all(head.get("title") for head in heads[1:])
 
@@ -141,6 +141,13 @@ def test_numbers_commands_caveats_and_conditions_are_all_there(page, results):
     for wanted in ("Cortex-A72", "performance", "61", "another process used 0.4 cores", "clock rate fell", "bootstrap"):
         assert wanted in page.words
     assert page.words.count("not measured") > 10
+
+
+def test_bounds_and_missing_intervals_are_called_what_they_are(page):
+    assert "p90 at most" in page.texts["th"]
+    assert not {"p90", "p99"} & set(page.texts["th"])
+    for wanted in ("upper bounds that hold with 99 % confidence", "needs 30 images", "5 changed predictions"):
+        assert wanted in " ".join(page.words.split())
 
 
 def test_the_confusion_matrix_is_whole_and_shaded(page, results):
@@ -164,7 +171,7 @@ def test_several_thread_counts_have_a_chart_and_columns_each(make):
     page = Page(render(make(threads=(1, 2))))
     charts = [a["data-chart"] for a in page.all("div") if "data-chart" in a]
     assert charts == ["latency-1", "latency-2", "size-0", "blocks-1", "blocks-2"]
-    assert "front at 1 thread" in page.words
+    assert "front at 1 thread, size left out" in page.words
     assert "latency, 2 threads" in page.words
 
 

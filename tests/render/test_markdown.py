@@ -19,7 +19,7 @@ def rows(text):
 def test_every_variant_is_a_row_of_equal_width(results):
     cells = rows(render(results).decode())
     assert len(cells) == 2 + len(results.variants)
-    assert {len(row) for row in cells} == {8}
+    assert {len(row) for row in cells} == {9}
     assert [cell.strip() for cell in cells[0]][:4] == ["variant", "verdict", "accuracy", "delta"]
 
 
@@ -64,7 +64,7 @@ def test_escaped_text_is_one_line_without_markup(text):
 
 def test_hostile_names_neither_break_the_table_nor_become_markup(hostile):
     text = render(hostile).decode()
-    assert {len(row) for row in rows(text)} == {8}
+    assert {len(row) for row in rows(text)} == {9}
     assert "<script>" not in text.replace("`` ", "").partition("Reproduce:")[0]
     assert "Reproduce: `` " in text, "a command with a backtick needs a longer fence"
 

@@ -44,6 +44,6 @@ def test_the_title_always_names_the_data_set(results):
 
 def test_the_front_says_its_thread_count_where_there_are_several(results, make):
     assert names.thread_counts(results) == [1]
-    assert names.front_text(results) == "front"
-    assert names.front_text(make(threads=(1, 2))) == "front at 1 thread"
+    assert names.front_text(results) == "front, size left out"
+    assert names.front_text(make(threads=(1, 2))) == "front at 1 thread, size left out"
     assert names.threads_text(4) == "4 threads"

@@ -28,6 +28,7 @@ def test_the_columns_are_those_of_the_report(results):
         "latency / fp32",
         "fps",
         "P(front)",
+        "P(front with size)",
         "caveats",
     ]
 
@@ -40,7 +41,7 @@ def test_a_measured_variant_shows_its_numbers_with_intervals(results):
     assert found["latency"].text.endswith(" ms")
     assert found["latency"].note.startswith("[")
     assert found["latency"].sort == variant.latency[0].median_ms.value
-    assert (found["drift"].text, found["drift"].note) == (variant.drift.verdict, variant.drift.reason)
+    assert (found["drift"].text, found["drift"].note) == (variant.drift.verdict, "800 images, margin 2.00 pt")
     assert found["drift"].tone == variant.drift.verdict
     assert found["caveats"].text == "float-operators, virtualized"
 
