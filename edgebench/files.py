@@ -49,14 +49,30 @@ def as_store_errors(subject: Path | str) -> Iterator[None]:
     except StoreError:
         raise
     except OSError as exc:
-        full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
-        problem = "no space left" if full else exc.strerror or str(exc)
-        fix = (
-            "free some space (`edgebench store gc` removes what no record names), then run the same command again"
-            if full
-            else "check that the folder can be written, or choose another with EDGEBENCH_HOME"
-        )
-        raise StoreError(problem, subject=str(subject), fix=fix) from exc
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise no_space_left(subject) from exc
+        in_the_way = exc.errno in (errno.ENOTDIR, errno.EEXIST)
+        raise StoreError(
+            "a file stands where a folder must be" if in_the_way else exc.strerror or str(exc),
+            subject=str(subject),
+            fix="check that the folder can be written, or choose another (that of the store with EDGEBENCH_HOME)",
+        ) from exc
+
+
+def no_space_left(subject: Path | str) -> StoreError:
+    return StoreError(
+        "no space left on device",
+        subject=str(subject),
+        fix="free some space (`edgebench store gc` removes what no record names), then run the same command again",
+    )
+
+
+def require_writable(folder: Path) -> None:
+    """Raises OSError where files cannot be made in the folder, before work is put into one."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        code = errno.EROFS if read_only else errno.EACCES
+        raise OSError(code, os.strerror(code), str(folder))
 
 
 def remove(path: Path) -> None:

@@ -106,7 +106,8 @@ def test_removing_takes_files_folders_and_what_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [(errno.ENOSPC, "no space left (fix: free some space"), (errno.EACCES, os.strerror(errno.EACCES))]
+    ("code", "said"),
+    [(errno.ENOSPC, "no space left on device (fix: free some space"), (errno.EACCES, os.strerror(errno.EACCES))],
 )
 def test_what_the_system_refuses_becomes_a_store_error(code: int, said: str) -> None:
     with pytest.raises(StoreError, match=re.escape(f"report: {said}")), as_store_errors("report"):

@@ -32,7 +32,7 @@ class Affectnet2017:
     looked_for: ClassVar[str] = "AffectNet 2017: validation.csv or training.csv, with the picture folders beside it"
 
     def name(self, folder: Path) -> str:
-        return f"AffectNet ({self.layout} layout, {folder.name})"
+        return f"{folder.resolve().name} (AffectNet layout {self.layout})"
 
     def detect(self, folder: Path) -> bool:
         return bool(self.splits(folder))

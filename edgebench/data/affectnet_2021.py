@@ -28,7 +28,7 @@ class Affectnet2021:
     looked_for: ClassVar[str] = "AffectNet 2021: val_set or train_set, each with images/ and annotations/"
 
     def name(self, folder: Path) -> str:
-        return f"AffectNet ({self.layout} layout, {folder.name})"
+        return f"{folder.resolve().name} (AffectNet layout {self.layout})"
 
     def detect(self, folder: Path) -> bool:
         return bool(self.splits(folder))

@@ -114,7 +114,15 @@ def _draw(
 
 
 def _is_among(path: Path, hashes: frozenset[str]) -> bool:
-    return bool(hashes) and path.is_file() and sha256_file(path) in hashes
+    return bool(hashes) and _content(path) in hashes
+
+
+def _content(path: Path) -> str | None:
+    """The file's hash; None where it cannot be read, which is reported when the pictures are."""
+    try:
+        return sha256_file(path) if path.is_file() else None
+    except OSError:
+        return None
 
 
 def _require_enough(
@@ -144,5 +152,5 @@ def _copies(index: Index, originals: np.ndarray, others: np.ndarray) -> list[int
     original_sizes = {sizes[position] for position in originals.tolist()} - {-1}
     suspects = [position for position in others.tolist() if sizes[position] in original_sizes]
     suspect_sizes = {sizes[position] for position in suspects}
-    hashes = {sha256_file(index.path(p)) for p in originals.tolist() if sizes[p] in suspect_sizes}
-    return [position for position in suspects if sha256_file(index.path(position)) in hashes]
+    hashes = {_content(index.path(p)) for p in originals.tolist() if sizes[p] in suspect_sizes} - {None}
+    return [position for position in suspects if _content(index.path(position)) in hashes]

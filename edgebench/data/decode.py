@@ -95,6 +95,8 @@ def decode(path: Path, box: Box | None, contract: InputContract, out: np.ndarray
     from PIL import Image
 
     try:
+        if not path.is_file():  # opening a pipe would wait for a writer
+            return Unreadable("not a file" if path.exists() else "missing")
         data = path.read_bytes()
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _write(image, box, contract, out)

@@ -58,6 +58,12 @@ class Index:
     def per_class(self) -> dict[str, int]:
         return count_classes(self.expression)
 
+    def rated(self) -> int:
+        """Images with valence and arousal."""
+        import numpy as np
+
+        return int(np.isfinite(self.valence_arousal).all(axis=1).sum())
+
 
 class Loader(Protocol):
     """One layout on disk. A new one is one file with these verbs and one row in `LOADERS`."""
@@ -107,9 +113,11 @@ def named(index: Index, name: str) -> Index:
 
 def is_synthetic_file(path: Path) -> bool:
     try:
+        if not path.is_file():  # opening a pipe would wait for a writer
+            return False
         with path.open("rb") as file:
             return is_synthetic(file.read(16_384))
-    except (OSError, ValueError):
+    except OSError:
         return False  # a missing picture is reported when the pictures are read
 
 
@@ -145,6 +153,7 @@ def save_index(index: Index, path: Path) -> None:
         "files": index.files,
         "key": index.key,
         "dropped": index.dropped,
+        "arrays": list(arrays),
     }
     with building(path), replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
@@ -152,16 +161,14 @@ def save_index(index: Index, path: Path) -> None:
 
 def saved_index(path: Path) -> Index | None:
     """The index kept at `path`, without a name; None where there is none that can be read."""
-    import zipfile
-
     import numpy as np
 
     try:
         # numpy leaves a file it opened itself open when that is damaged.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             header = json.loads(stored["header"].tobytes())
-            arrays = {name: stored.get(name) for name in _ARRAYS}
+            arrays = dict.fromkeys(_ARRAYS) | {name: stored[name] for name in header.pop("arrays")}
         header |= {name: Path(header[name]) for name in ("folder", "root")} | {"files": tuple(header["files"])}
         return Index(name="", synthetic=False, **header, **arrays)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except Exception:  # a damaged file makes the reader of archives fail in many ways
         return None

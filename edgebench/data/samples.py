@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from edgebench.data.cache import building, replacing, stamp
+from edgebench.data.cache import Seal, building, replacing, stamp
 from edgebench.data.decode import Decoded, Unreadable, crop_boxes, decode, guarded
 from edgebench.data.index import count_classes, synthetic_name
 from edgebench.data.selection import balanced
 from edgebench.digests import sha256_json
 from edgebench.errors import DataError
+from edgebench.files import as_store_errors, remove
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -109,11 +110,13 @@ class _Tensor:
         self.images_path, self.record_path = folder / f"{key}.npy", folder / f"{key}.json"
 
     def load(self) -> tuple[np.ndarray, dict[str, Any]] | None:
-        """None where there is no complete tensor of the right shape."""
+        """None where there is no complete tensor of the right shape, or it is not what was written."""
         import numpy as np
 
         try:
             record = json.loads(self.record_path.read_bytes())
+            if not Seal(**record["tensor"]).fits(self.images_path):
+                return None
             images = np.load(self.images_path, mmap_mode="r", allow_pickle=False)
             whole = images.shape == self._shape(len(record["content"]))
         except (OSError, ValueError, TypeError, KeyError):
@@ -126,6 +129,7 @@ class _Tensor:
             with temporary.open("wb") as file:
                 self._write(file, record, jobs, progress)
             _refuse_unreadable(self.index, record["unreadable"], len(self.chosen), tolerance)
+            record["tensor"] = Seal.of(temporary).model_dump()
         with replacing(self.record_path) as temporary:
             temporary.write_text(json.dumps(record))
         kept = self.load()
@@ -176,6 +180,25 @@ class _Tensor:
             else:
                 record["content"].append(answer.sha256)
                 record["synthetic"] |= answer.synthetic
+
+
+def damaged_tensors(cache: Path) -> Iterator[Path]:
+    """Records of kept pixels that no hash confirms; everything is read."""
+    for path in sorted((cache / "samples").glob("[!.]*.json")):
+        try:
+            seal = Seal(**json.loads(path.read_bytes())["tensor"])
+            whole = seal.fits(path.with_suffix(".npy"), fully=True)
+        except (OSError, ValueError, TypeError, KeyError):
+            whole = False
+        if not whole:
+            yield path
+
+
+def forget_tensor(record: Path) -> None:
+    """Removes kept pixels with their record, so that the pictures are decoded again."""
+    with as_store_errors(record):
+        remove(record)
+        remove(record.with_suffix(".npy"))
 
 
 def _refuse_unreadable(index: Index, unreadable: Sequence[Sequence[Any]], count: int, tolerance: float) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -22,7 +21,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from edgebench.data.cache import sole_writer
 from edgebench.errors import DataError
+from edgebench.files import as_store_errors, replacing
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -111,21 +112,17 @@ def write_affectnet(
 
     Raises:
         DataError: the folder holds something else.
+        StoreError: it cannot be written, or the disk is full.
     """
     request = Request(layout, training, validation, seed, size)
-    if folder.exists():
-        _require_same(folder, request)
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        built = Path(scratch) / folder.name
-        built.mkdir()
-        _build(built, request, progress or (lambda done, total: None), jobs)
-        (built / MARKER).write_text(_marker(request))
-        try:
-            built.rename(folder)
-        except OSError:  # another process was faster
+    with as_store_errors(folder), sole_writer(folder):
+        if folder.exists():
             _require_same(folder, request)
+            return
+        with replacing(folder) as built:
+            built.mkdir()
+            _build(built, request, progress or (lambda done, total: None), jobs)
+            (built / MARKER).write_text(_marker(request))
 
 
 def _require_same(folder: Path, request: Request) -> None:

@@ -1,19 +1,24 @@
-"""The results database: insert-only rows, each one a record and the blobs it names.
+"""The results database: rows that are never changed, each one a record and the blobs it names.
 
 A row is found by kind and key; what is made again on purpose becomes a new revision, and the latest
-revision is the answer. Two runs that insert the same row at once end with one row.
+revision is the answer. Two runs that insert the same row at once end with one row. Rows are removed only
+by a repair, when what they name is damaged.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    URL,
     Column,
     Integer,
     MetaData,
@@ -22,6 +27,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     create_engine,
+    delete,
     event,
     func,
     insert,
@@ -31,6 +37,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, SQLAlchemyError
 
 from edgebench.errors import MissingPackage, NewerStore, StoreError
+from edgebench.files import no_space_left
 
 # Store schema history:
 #   1 - first version
@@ -54,6 +61,8 @@ _records = Table(
 
 _schema_of_store = select(_meta.c.value).where(_meta.c.name == "schema")
 _ATTEMPTS = 10
+# SQLite grows its files by pages and, where several processes share one, by 32 kB.
+_SPACE_BYTES = 1 << 16
 
 
 class Row(NamedTuple):
@@ -73,11 +82,11 @@ class Database:
         MissingPackage: the URL's driver is not installed.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.name = _without_secrets(url)
+    def __init__(self, url: URL | str) -> None:
+        self.url = _parsed(url)
+        self.name = _shown(self.url)
         with self._as_store_errors():
-            self.engine = _engine(url, self.name)
+            self.engine = _engine(self.url, self.name)
             _make_tables(self.engine)
             _check_schema(self.engine, self.name)
 
@@ -127,23 +136,50 @@ class Database:
         with self._as_store_errors(), self.engine.connect() as connection:
             return [_row(row) for row in connection.execute(_query().order_by(_records.c.id))]
 
+    def remove(self, rows: Iterable[Row]) -> None:
+        with self._as_store_errors(), self.engine.begin() as connection:
+            for row in rows:
+                kind, key, revision = _records.c.kind, _records.c.key, _records.c.revision
+                connection.execute(delete(_records).where(kind == row.kind, key == row.key, revision == row.revision))
+
     @contextmanager
     def _as_store_errors(self) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as exc:
+            if self._is_full(exc):
+                raise no_space_left(self.name) from exc
             reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
             raise StoreError(
                 reason, subject=self.name, fix="check that the store's folder can be written and has space"
             ) from exc
 
+    def _is_full(self, error: SQLAlchemyError) -> bool:
+        """True where SQLite had no space; it says so, or only that reading or writing failed."""
+        code = getattr(getattr(error, "orig", None), "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+        if code == sqlite3.SQLITE_IOERR:
+            with suppress(OSError, TypeError):
+                return shutil.disk_usage(Path(self.url.database or "").parent).free < _SPACE_BYTES
+        return code == sqlite3.SQLITE_FULL
 
-def _without_secrets(url: str) -> str:
-    """The URL as it may be shown: the password starred out, and no query, which can hold another."""
+
+def sqlite_url(file: Path) -> URL:
+    """The URL of a SQLite file, whatever characters its path holds."""
+    return URL.create("sqlite", database=str(file))
+
+
+def _parsed(url: URL | str) -> URL:
     try:
-        return make_url(url).set(query={}).render_as_string(hide_password=True)
+        return make_url(url)
     except (ArgumentError, ValueError) as exc:  # ValueError: a port that is no number
         raise _no_url("the database URL") from exc
+
+
+def _shown(url: URL) -> str:
+    """The SQLite file, or the URL without what may be secret: the password, and the query, which can hold another."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        return url.database
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _no_url(subject: str) -> StoreError:
@@ -154,7 +190,7 @@ def _no_url(subject: str) -> StoreError:
     )
 
 
-def _engine(url: str, name: str) -> Engine:
+def _engine(url: URL, name: str) -> Engine:
     try:
         engine = create_engine(url)
     except ArgumentError as exc:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
+from edgebench.digests import sha256_bytes, sha256_file
 from edgebench.errors import StoreError
-from edgebench.files import replacing
+from edgebench.files import as_store_errors, replacing
 
 PACKAGE_SUFFIX = ".mlpackage"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -23,14 +25,21 @@ def pack(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack(archive: BinaryIO, folder: Path) -> Path:
     """Writes the package at `folder`, whole or not at all; an existing one is replaced."""
     try:
-        with replacing(folder) as part, zipfile.ZipFile(archive) as content:
+        with as_store_errors(folder), replacing(folder) as part, zipfile.ZipFile(archive) as content:
             content.extractall(part)  # extractall drops absolute and parent-climbing names
-    except (OSError, zipfile.BadZipFile) as exc:
+    except zipfile.BadZipFile as exc:
         raise StoreError(str(exc), subject=str(folder)) from exc
     return folder
+
+
+def holds(target: Path, blob: str) -> bool:
+    """True where the file or package is what the blob of that sha256 holds."""
+    if target.is_dir():
+        return sha256_bytes(pack(target)) == blob
+    return target.is_file() and sha256_file(target) == blob
 
 
 def size_bytes(path: Path) -> int:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
+from sqlalchemy import URL
 
+from edgebench.digests import sha256_json
 from edgebench.errors import StoreError
-from edgebench.files import PARTS, as_store_errors, remove
+from edgebench.files import PARTS, as_store_errors, remove, require_writable
 from edgebench.frozen import Frozen
 from edgebench.records.artifact import Artifact
+from edgebench.records.asked import Asked
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
 from edgebench.store.blobs import Blobs
-from edgebench.store.database import Database, Row
+from edgebench.store.database import Database, Row, sqlite_url
 from edgebench.store.packages import size_bytes
 
 Record = TypeVar("Record", bound=Frozen)
@@ -30,6 +33,7 @@ KINDS: dict[type[Frozen], str] = {
     Evaluation: "evaluation",
     MeasurementJob: "job",
     Block: "block",
+    Asked: "asked",
 }
 
 # What is younger may belong to a run still at work.
@@ -51,19 +55,30 @@ class Store:
         database: SQLAlchemy URL of the records; `$EDGEBENCH_DATABASE`, else a SQLite file in `home`.
     """
 
-    def __init__(self, home: Path | None = None, *, database: str | None = None) -> None:
+    def __init__(self, home: Path | None = None, *, database: URL | str | None = None) -> None:
         self.home = (home or default_home()).absolute()
         self.blobs = Blobs(self.home)
         with as_store_errors(self.home):
             (self.home / ".gitignore").write_text("*\n")
-        url = database or os.environ.get("EDGEBENCH_DATABASE") or f"sqlite:///{self.home / 'results.db'}"
-        self.database = Database(url)
+        self.database = Database(
+            database or os.environ.get("EDGEBENCH_DATABASE") or sqlite_url(self.home / "results.db")
+        )
+
+    @property
+    def has_own_database(self) -> bool:
+        """False where the records may be shared with other stores."""
+        return self.database.url == sqlite_url(self.home / "results.db")
 
     def folder(self, *parts: str) -> Path:
-        """A working folder under the home, made when absent."""
+        """A working folder under the home, made when absent.
+
+        Raises:
+            StoreError: it cannot be made, or not be written.
+        """
         path = self.home.joinpath(*parts)
         with as_store_errors(path):
             path.mkdir(parents=True, exist_ok=True)
+            require_writable(path)
         return path
 
     def save(self, key: str, record: Frozen, *, again: bool = False) -> bool:
@@ -83,7 +98,7 @@ class Store:
     def find(self, kind: type[Record], key: str) -> Record | None:
         """The record, or None where it is absent or a blob it names has been lost."""
         row = self.database.find(KINDS[kind], key)
-        return _read(kind, row) if row and self._whole(row) else None
+        return read_record(kind, row) if row and self._whole(row) else None
 
     def get(self, kind: type[Record], key: str) -> Record:
         """The record that was just kept or found.
@@ -97,28 +112,20 @@ class Store:
         return found
 
     def latest(self, kind: type[Record], prefix: str = "") -> list[Record]:
-        """Every record of a kind in its latest revision, oldest first, those with lost blobs left out."""
-        return [_read(kind, row) for row in self.database.latest(KINDS[kind], prefix) if self._whole(row)]
+        """Every record of a kind in its latest revision, those with lost blobs left out.
 
-    def verify(self) -> list[str]:
-        """Problems found by reading everything: damaged blobs, missing blobs, unreadable records."""
-        problems = [f"blob {sha256}: content does not match its name" for sha256 in self.blobs.damaged()]
-        kinds = {name: kind for kind, name in KINDS.items()}
-        for row in self.database.all():
-            subject = f"{row.kind} {row.key}"
-            problems += [f"{subject}: blob {blob} is missing" for blob in row.blobs if not self.blobs.has(blob)]
-            try:
-                _read(kinds[row.kind], row)
-            except (KeyError, StoreError) as exc:
-                problems.append(f"{subject}: {exc}")
-        return problems
+        What was asked for last comes last, whenever it was made; before all that, what nobody asked for by name,
+        oldest first.
+        """
+        asked = self.database.latest(KINDS[Asked], f"{KINDS[kind]}/")
+        place = {key: place for place, row in enumerate(asked) for key in read_record(Asked, row).keys}
+        rows = sorted(self.database.latest(KINDS[kind], prefix), key=lambda row: place.get(row.key, -1))
+        return [read_record(kind, row) for row in rows if self._whole(row)]
 
-    def discard_damaged(self) -> list[str]:
-        """Removes damaged blobs, so that the next run makes them again. Returns their hashes."""
-        damaged = list(self.blobs.damaged())
-        for sha256 in damaged:
-            self.blobs.remove(sha256)
-        return damaged
+    def ask(self, kind: type[Frozen], keys: Iterable[str]) -> None:
+        """Notes that a run is about these records, there already or about to be made; `latest` goes by it."""
+        asked = Asked(keys=tuple(keys))
+        self.save(f"{KINDS[kind]}/{sha256_json(asked.keys)}", asked, again=True)
 
     def gc(self) -> tuple[int, int]:
         """Removes what no record names and what killed runs left. Returns (files, bytes) set free.
@@ -127,7 +134,8 @@ class Store:
         """
         named = {blob for row in self.database.all() for blob in row.blobs}
         strays = [self.blobs.path(sha256) for sha256 in self.blobs.all() if sha256 not in named]
-        freed = [_freed_bytes(path) for path in (*strays, *self._leftovers()) if _old(path)]
+        with as_store_errors(self.home):
+            freed = [_freed_bytes(path) for path in (*strays, *self._leftovers()) if _old(path)]
         return len(freed), sum(freed)
 
     def _leftovers(self) -> Iterator[Path]:
@@ -151,7 +159,7 @@ def blobs_of(record: Frozen) -> set[str]:
     return set()
 
 
-def _read(kind: type[Record], row: Row) -> Record:
+def read_record(kind: type[Record], row: Row) -> Record:
     try:
         return kind.model_validate(json.loads(row.body))
     except (ValidationError, json.JSONDecodeError) as exc:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -107,8 +108,10 @@ def test_a_missing_picture_says_so(tmp_path: Path, contract: Contract) -> None:
     assert reason_of(tmp_path / "none.jpg", contract()) == "missing"
 
 
-def test_a_folder_in_place_of_a_picture_is_unreadable(tmp_path: Path, contract: Contract) -> None:
-    assert reason_of(tmp_path, contract()).startswith("IsADirectoryError")
+def test_a_folder_or_a_pipe_in_place_of_a_picture_is_unreadable(tmp_path: Path, contract: Contract) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        assert reason_of(path, contract()) == "not a file"
 
 
 def test_16_bit_pixels_are_refused_rather_than_clipped(tmp_path: Path, contract: Contract) -> None:
@@ -151,7 +154,7 @@ def test_a_box_that_cannot_be_cropped_by_is_a_reason(
 def index_with(boxes: np.ndarray | None, landmarks: np.ndarray | None) -> Index:
     none = np.zeros(1, np.int64)
     return Index(
-        name="AffectNet (2021 layout, a)",
+        name="a (AffectNet layout 2021)",
         layout="2021",
         split="validation",
         synthetic=False,

@@ -51,9 +51,22 @@ def test_a_damaged_kept_index_is_read_anew(affectnet_2021: Callable[..., Path], 
     assert equal(open_index(folder, "validation", cache=cache), before)
 
 
+def test_a_flipped_bit_anywhere_in_a_kept_index_changes_nothing_or_is_seen(
+    affectnet_2021: Callable[..., Path], cache: Path
+) -> None:
+    read = open_index(affectnet_2021(ROWS), "validation", cache=cache)
+    path = cache / "index" / f"{read.key}.npz"
+    whole, kept = path.read_bytes(), saved_index(path)
+    assert kept is not None
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        found = saved_index(path)
+        assert found is None or equal(found, kept)
+
+
 def test_a_real_set_is_named_by_its_layout_and_folder(affectnet_2021: Callable[..., Path], cache: Path) -> None:
     index = open_index(affectnet_2021(ROWS, name="faces-v2"), "validation", cache=cache)
-    assert (index.name, index.synthetic) == ("AffectNet (2021 layout, faces-v2)", False)
+    assert (index.name, index.synthetic) == ("faces-v2 (AffectNet layout 2021)", False)
 
 
 def test_a_new_loader_names_its_own_set_when_it_is_read_and_when_it_was_kept(
@@ -97,5 +110,5 @@ def test_the_comment_is_found_in_a_written_file(synthetic: Path, cache: Path) ->
 
 def test_an_index_that_cannot_be_kept_is_a_store_error(affectnet_2021: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreError, match="the cache cannot be written"):
+    with pytest.raises(StoreError, match="a file stands where a folder must be"):
         open_index(affectnet_2021(ROWS), "validation", cache=tmp_path / "file")

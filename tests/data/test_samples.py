@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_samples_hold_every_picture_with_its_labels_and_its_hash(index: Index, c
 
 def test_the_info_states_what_was_loaded(index: Index, contract: Contract, cache: Path) -> None:
     info = load_samples(index, contract(), cache=cache).info
-    assert info.name == "AffectNet (2021 layout, affectnet)"
+    assert info.name == "affectnet (AffectNet layout 2021)"
     assert (info.samples, info.valence_arousal_samples, info.split, info.layout) == (24, 19, "validation", "2021")
     assert info.per_class == dict.fromkeys(LABELS, 3)
     assert info.dropped == {"valence/arousal invalid": 5}
@@ -107,11 +108,11 @@ def test_crops_follow_each_picture_own_box(
 def test_a_limit_draws_evenly_and_says_so_in_the_name(index: Index, contract: Contract, cache: Path) -> None:
     samples = load_samples(index, contract(), cache=cache, limit=12, seed=1)
     assert sorted(samples.info.per_class.values()) == [1] * 4 + [2] * 4
-    assert samples.info.name == "AffectNet (2021 layout, affectnet), 12 of 24"
+    assert samples.info.name == "affectnet (AffectNet layout 2021), 12 of 24"
     again = load_samples(index, contract(), cache=cache, limit=12, seed=1)
     other = load_samples(index, contract(), cache=cache, limit=12, seed=2)
     assert samples.content == again.content != other.content
-    assert load_samples(index, contract(), cache=cache, limit=24).info.name == "AffectNet (2021 layout, affectnet)"
+    assert load_samples(index, contract(), cache=cache, limit=24).info.name == "affectnet (AffectNet layout 2021)"
 
 
 def test_a_selection_keeps_its_order(index: Index, contract: Contract, cache: Path) -> None:
@@ -154,6 +155,20 @@ def test_a_stated_tolerance_leaves_them_out_and_lists_them(
             np.testing.assert_array_equal(samples.images[2], np.asarray(picture))
     with pytest.raises(DataError, match="2 of 24"):
         load_samples(index, contract(size=(16, 16)), cache=cache, tolerance=0.05)
+
+
+def test_a_pipe_and_a_folder_among_the_pictures_are_unreadable_and_nobody_waits(
+    folder: Path, contract: Contract, cache: Path
+) -> None:
+    images = folder / "val_set" / "images"
+    for name, make in (("0.jpg", os.mkfifo), ("1.jpg", os.mkdir)):
+        (images / name).unlink()
+        make(images / name)
+    index = open_index(folder, "validation", cache=cache)
+    with pytest.raises(DataError, match=r"2 of 24 pictures cannot be read: .*not a file"):
+        load_samples(index, contract(), cache=cache)
+    samples = load_samples(index, contract(), cache=cache, tolerance=0.1)
+    assert (samples.info.samples, len(samples.info.unreadable)) == (22, 2)
 
 
 def test_a_set_with_no_readable_picture_is_refused_at_any_tolerance(

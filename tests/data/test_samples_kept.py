@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 from edgebench.data import Index, Samples, load_samples, open_index
+from edgebench.data.samples import damaged_tensors, forget_tensor
 from edgebench.errors import StoreError
 from edgebench.specs.model import InputContract
 
@@ -25,13 +28,21 @@ def kept_files(cache: Path) -> set[str]:
     return {path.suffix for path in (cache / "samples").iterdir()} - {".lock"}
 
 
-@pytest.mark.parametrize("damage", ["truncated tensor", "other shape", "no record", "broken record", "other record"])
+@pytest.mark.parametrize(
+    "damage",
+    ["truncated tensor", "empty tensor", "other pixels", "other shape", "no record", "broken record", "other record"],
+)
 def test_a_damaged_tensor_is_made_anew(index: Index, contract: Contract, cache: Path, damage: str) -> None:
     before = np.array(load_samples(index, contract(), cache=cache).images)
     (tensor,), (record,) = (list((cache / "samples").glob(kind)) for kind in ("*.npy", "*.json"))
     match damage:
         case "truncated tensor":
             tensor.write_bytes(tensor.read_bytes()[:-1])
+        case "empty tensor":
+            tensor.write_bytes(b"")
+        case "other pixels":
+            tensor.write_bytes(tensor.read_bytes()[:-1] + b"?")
+            os.utime(tensor, (1, 1))  # a write within the clock's grain would pass for the old file
         case "other shape":
             np.save(tensor, np.zeros((3, 8, 8, 3), np.uint8))
         case "no record":
@@ -41,6 +52,30 @@ def test_a_damaged_tensor_is_made_anew(index: Index, contract: Contract, cache: 
         case "other record":
             record.write_text("{}")
     np.testing.assert_array_equal(load_samples(index, contract(), cache=cache).images, before)
+
+
+def test_what_a_failing_disk_changed_is_found_by_reading_everything(
+    index: Index, contract: Contract, cache: Path
+) -> None:
+    load_samples(index, contract(), cache=cache)
+    (tensor,) = (cache / "samples").glob("*.npy")
+    assert list(damaged_tensors(cache)) == []
+    written = tensor.stat().st_mtime_ns
+    tensor.write_bytes(tensor.read_bytes()[:-1] + b"?")
+    os.utime(tensor, ns=(written, written))
+    assert list(damaged_tensors(cache)) == [tensor.with_suffix(".json")]
+    forget_tensor(tensor.with_suffix(".json"))
+    assert kept_files(cache) == set()
+    assert list(damaged_tensors(cache)) == []
+
+
+def test_a_copied_cache_is_used_without_decoding(index: Index, contract: Contract, cache: Path, tmp_path: Path) -> None:
+    before = load_samples(index, contract(), cache=cache)
+    shutil.copytree(cache, tmp_path / "copy", copy_function=shutil.copyfile)
+    told: list[int] = []
+    after = load_samples(index, contract(), cache=tmp_path / "copy", progress=lambda done, total: told.append(done))
+    np.testing.assert_array_equal(before.images, after.images)
+    assert told == []
 
 
 def test_a_cache_that_cannot_be_written_is_a_store_error(index: Index, contract: Contract, tmp_path: Path) -> None:
@@ -55,7 +90,7 @@ def test_a_disk_that_fills_up_is_a_store_error_and_leaves_nothing(
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
     try:
-        with pytest.raises(StoreError, match="the cache cannot be written"):
+        with pytest.raises(StoreError, match="File too large"):
             load_samples(index, contract(), cache=cache)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edgebench.data.synthetic import MARKER, SYNTHETIC_COMMENT, Layout, write_affectnet
-from edgebench.errors import DataError
+from edgebench.errors import DataError, StoreError
 
 TRAINING, VALIDATION, SIZE = 24, 16, 64
 COLUMNS = [
@@ -176,6 +178,56 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_affectnet(tmp_path / "half", layout="2021", training=8, validation=8, seed=1, size=32, progress=interrupt)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / f".part-{7:016x}.faces"
+    left.mkdir()
+    (left / "half.jpg").write_bytes(b"half")
+    write(tmp_path / "faces", training=8, validation=8, size=24)
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+def test_two_that_draw_the_same_at_once_end_with_one_set(tmp_path: Path) -> None:
+    drawn: list[int] = []
+
+    def draw() -> None:
+        write_affectnet(
+            tmp_path / "faces",
+            layout="2021",
+            training=8,
+            validation=8,
+            seed=1,
+            size=24,
+            progress=lambda done, _: drawn.append(done),
+        )
+
+    threads = [threading.Thread(target=draw) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert drawn.count(max(drawn)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="a file stands where a folder must be"):
+        write(tmp_path / "file" / "faces")
+
+
+def test_a_full_disk_is_said_and_nothing_is_left(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        with pytest.raises(StoreError, match="no space left"):
+            write(disk / "faces")
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_progress_counts_up_to_all_images(tmp_path: Path) -> None:

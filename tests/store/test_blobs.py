@@ -13,6 +13,7 @@ from edgebench.digests import sha256_bytes
 from edgebench.errors import StoreError
 from edgebench.files import replacing
 from edgebench.store.blobs import Blobs
+from edgebench.store.packages import pack
 
 
 def test_what_is_put_is_read_back(tmp_path: Path) -> None:
@@ -33,6 +34,45 @@ def test_the_same_content_is_kept_once(tmp_path: Path) -> None:
 def test_a_blob_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="abc"):
         Blobs(tmp_path).read("abc" * 20)
+
+
+@pytest.mark.parametrize("content", [b"bed", b"ba", b""], ids=["flipped", "truncated", "emptied"])
+@pytest.mark.parametrize("name", ["net.tflite", "net.mlpackage"])
+def test_a_damaged_blob_is_never_given_out(tmp_path: Path, content: bytes, name: str) -> None:
+    blobs = Blobs(tmp_path / "home")
+    sha256 = blobs.put_bytes(b"bad")
+    blobs.path(sha256).write_bytes(content)
+    for use in (lambda: blobs.read(sha256), lambda: blobs.export(sha256, tmp_path / "out" / name)):
+        with pytest.raises(StoreError, match=f"{sha256}: is damaged") as caught:
+            use()
+        assert "edgebench store verify --repair" in caught.value.fix
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_package_is_unpacked_where_it_is_exported(tmp_path: Path) -> None:
+    package = tmp_path / "net.mlpackage"
+    package.mkdir()
+    (package / "Manifest.json").write_text("{}")
+    blobs = Blobs(tmp_path / "home")
+    back = blobs.export(blobs.put_bytes(pack(package)), tmp_path / "out" / "net.mlpackage")
+    assert (back / "Manifest.json").read_text() == "{}"
+
+
+def test_putting_the_content_again_mends_a_damaged_blob(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "home")
+    (tmp_path / "file").write_bytes(b"weights")
+    sha256 = blobs.put_bytes(b"weights")
+    for put in (lambda: blobs.put_bytes(b"weights"), lambda: blobs.put_file(tmp_path / "file")):
+        blobs.path(sha256).write_bytes(b"weighty")
+        put()
+        assert blobs.read(sha256) == b"weights"
+
+
+def test_a_folder_of_blobs_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    blobs.path(sha256_bytes(b"weights")).parent.write_text("in the way")
+    with pytest.raises(StoreError, match="a file stands where a folder must be"):
+        blobs.put_bytes(b"weights")
 
 
 def test_changed_content_is_found(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import os
+import pickle
 import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from edgebench.errors import MissingPackage, NewerStore, StoreError
-from edgebench.store.database import SCHEMA, Database
+from edgebench.store.database import SCHEMA, Database, sqlite_url
 
 
 @pytest.fixture
@@ -76,6 +79,44 @@ def test_a_missing_driver_is_named_and_the_password_is_not() -> None:
     with pytest.raises(MissingPackage, match="MySQLdb") as caught:
         Database("mysql+mysqldb://me:secret@host/db?passwd=secret")
     assert caught.value.subject == "mysql+mysqldb://me:***@host/db"
+
+
+def test_removed_rows_let_the_revision_before_answer(database: Database) -> None:
+    database.add("artifact", "a", "1")
+    database.add("artifact", "a", "2", again=True)
+    database.add("artifact", "b", "3")
+    database.remove([row for row in database.all() if row.body == "2"])
+    assert [row.body for row in database.all()] == ["1", "3"]
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%41b", "a#b", "a b", "ü", os.fsdecode(b"\xff")], ids=ascii)
+def test_the_file_lies_where_the_path_says_whatever_its_characters(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name / "results.db"
+    file.parent.mkdir()
+    database = Database(sqlite_url(file))
+    database.add("artifact", "a", "1")
+    assert file.exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert Database(pickle.loads(pickle.dumps(database.url))).find("artifact", "a")  # as another process gets it
+
+
+def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", disk], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        database = Database(sqlite_url(disk / "results.db"))
+        with pytest.raises(StoreError, match=r"results\.db: no space left"):
+            database.add("block", "large", "x" * 1_000_000)
+        with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(b"x" * 4096)
+        with pytest.raises(StoreError, match="no space left"):
+            Database(sqlite_url(disk / "other.db"))
+        database.engine.dispose()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_threads_that_add_revisions_at_once_lose_none(database: Database) -> None:

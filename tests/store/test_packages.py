@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from edgebench.digests import sha256_bytes
 from edgebench.errors import StoreError
-from edgebench.store.packages import pack, size_bytes, unpack
+from edgebench.store.packages import holds, pack, size_bytes, unpack
 
 
 @pytest.fixture
@@ -19,9 +21,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_a_package_comes_back_whole(package: Path, tmp_path: Path) -> None:
-    archive = tmp_path / "archive"
-    archive.write_bytes(pack(package))
-    back = unpack(archive, tmp_path / "back.mlpackage")
+    back = unpack(io.BytesIO(pack(package)), tmp_path / "back.mlpackage")
     assert (back / "Manifest.json").read_text() == "{}"
     assert (back / "Data" / "weights" / "weight.bin").read_bytes() == b"\0" * 100
 
@@ -35,30 +35,39 @@ def test_bytes_depend_on_content_only(package: Path, tmp_path: Path) -> None:
 
 
 def test_an_old_package_is_replaced(package: Path, tmp_path: Path) -> None:
-    archive = tmp_path / "archive"
-    archive.write_bytes(pack(package))
     target = tmp_path / "back.mlpackage"
     target.mkdir()
     (target / "old").write_text("old")
-    assert not (unpack(archive, target) / "old").exists()
+    assert not (unpack(io.BytesIO(pack(package)), target) / "old").exists()
 
 
 def test_a_damaged_archive_leaves_nothing(tmp_path: Path) -> None:
-    archive = tmp_path / "archive"
-    archive.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(StoreError):
-        unpack(archive, tmp_path / "back.mlpackage")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive"]
+        unpack(io.BytesIO(b"PK\x03\x04 nothing"), tmp_path / "back.mlpackage")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_that_climb_out_stay_inside(tmp_path: Path) -> None:
-    archive = tmp_path / "archive"
+    archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as content:
         content.writestr("../escaped", "x")
     (tmp_path / "inside").mkdir()
     unpack(archive, tmp_path / "inside" / "back.mlpackage")
     assert not (tmp_path / "inside" / "escaped").exists()
     assert not (tmp_path / "escaped").exists()
+
+
+def test_a_package_or_file_is_held_against_its_blob(package: Path, tmp_path: Path) -> None:
+    blob = sha256_bytes(pack(package))
+    assert holds(package, blob)
+    (package / "Data" / "weights" / "weight.bin").write_bytes(b"\0" * 99)
+    assert not holds(package, blob)
+    assert not holds(tmp_path / "none", blob)
+    file = tmp_path / "net.tflite"
+    file.write_bytes(b"weights")
+    assert holds(file, sha256_bytes(b"weights"))
+    file.write_bytes(b"")
+    assert not holds(file, sha256_bytes(b"weights"))
 
 
 def test_size_is_what_ships(package: Path) -> None:

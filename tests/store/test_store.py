@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from edgebench.records.measurement import Block
 from edgebench.specs.data import DataSettings
 from edgebench.store import Store, default_home
 from edgebench.store.store import GRACE_S, blobs_of
+from edgebench.store.verify import verify
 
 
 @pytest.fixture
@@ -83,10 +85,10 @@ def test_a_record_whose_blob_was_lost_is_made_again(store: Store) -> None:
     store.blobs.remove(record.blob)
     assert store.find(Artifact, "key") is None
     assert store.latest(Artifact) == []
-    assert any("is missing" in problem for problem in store.verify())
+    assert any("is missing" in problem for problem in verify(store).problems)
     store.save("key", artifact(store))
     assert store.find(Artifact, "key") is not None
-    assert store.verify() == []
+    assert verify(store).problems == ()
 
 
 def test_a_record_remade_with_other_bytes_takes_the_place_of_the_lost_one(store: Store) -> None:
@@ -100,20 +102,11 @@ def test_a_record_remade_with_other_bytes_takes_the_place_of_the_lost_one(store:
     assert store.latest(Artifact) == [remade]
 
 
-def test_damage_is_found_and_discarded(store: Store) -> None:
-    record = artifact(store)
-    store.save("key", record)
-    store.blobs.path(record.blob).write_bytes(b"modal")
-    assert store.verify() == [f"blob {record.blob}: content does not match its name"]
-    assert store.discard_damaged() == [record.blob]
-    assert store.find(Artifact, "key") is None
-
-
 def test_a_record_of_another_edgebench_is_named(store: Store) -> None:
     store.database.add("block", "job/r0", '{"job": "job"}')
     with pytest.raises(StoreError, match="job/r0"):
         store.find(Block, "job/r0")
-    assert len(store.verify()) == 1
+    assert len(verify(store).problems) == 1
 
 
 def age(*paths: Path) -> None:
@@ -167,6 +160,45 @@ def test_what_vanishes_under_gc_is_no_failure(store: Store) -> None:
     assert not list(store.folder("tmp").iterdir())
 
 
+def test_gc_removes_what_a_killed_drawing_of_faces_left(store: Store) -> None:
+    with replacing(store.folder("data") / "synthetic") as part:
+        part.mkdir()
+        (part / "half.jpg").write_bytes(b"half")
+    left = store.folder("data", part.name)  # as kill -9 leaves it
+    (left / "half.jpg").write_bytes(b"half")
+    assert store.gc() == (0, 0)
+    age(left)
+    assert store.gc() == (1, len(b"half"))
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("name", ["tmp", "agents", "devices", "artifacts", "logs", "cache"])
+def test_a_working_folder_that_cannot_be_written_is_a_store_error(store: Store, name: str) -> None:
+    folder = store.folder(name)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", folder], capture_output=True).returncode:
+        pytest.skip("mounting a read-only file system needs root")
+    try:
+        with pytest.raises(StoreError, match=f"{name}: Read-only file system") as caught:
+            store.folder(name)
+        assert caught.value.exit_code == 7
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    folder.rmdir()
+    folder.write_text("in the way")
+    with pytest.raises(StoreError, match=name):
+        store.folder(name)
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%41b", "a#b", "a b", "ü"])
+def test_a_home_may_have_any_name(tmp_path: Path, name: str) -> None:
+    store = Store(tmp_path / name)
+    store.save("key", artifact(store))
+    assert store.has_own_database
+    assert Store(tmp_path / name, database=store.database.url).find(Artifact, "key")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "results.db").exists()
+
+
 def test_the_home_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EDGEBENCH_HOME", str(tmp_path / "elsewhere"))
     assert default_home() == tmp_path / "elsewhere"
@@ -181,3 +213,4 @@ def test_the_database_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch
     store.save("key", artifact(store))
     assert (tmp_path / "team.db").exists()
     assert not (tmp_path / "home" / "results.db").exists()
+    assert not store.has_own_database
