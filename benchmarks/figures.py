@@ -146,10 +146,11 @@ def cached_s(bench: Bench) -> list[Figure]:
 
 def evaluation_ratio(bench: Bench) -> list[Figure]:
     """Wall time of evaluating 4,000 cached images against the bare invocations spread over the cores."""
-    from edgebench.pipeline.agents import PredictJob, predict, runnable_file
+    from edgebench.pipeline.agents import runnable_file
     from edgebench.pipeline.datasets import evaluation_samples, images_path
     from edgebench.pipeline.predictions import ArtifactRow, predict_artifacts
     from edgebench.pipeline.quantize import Choice, quantize
+    from edgebench.pipeline.shards import PredictJob, predict
     from edgebench.pipeline.workspace import Workspace
     from edgebench.specs.data import DataSettings
 

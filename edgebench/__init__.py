@@ -12,9 +12,10 @@ Importing this costs nothing: each name is loaded when it is first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # importing `typing` would cost more than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from edgebench.api import (
         baseline,
         check,

@@ -129,7 +129,7 @@ def results(
     """Everything the store holds about these models (default: all), joined and judged.
 
     Args:
-        dataset: `DatasetInfo.id`; by default of the set evaluated last.
+        dataset: `DatasetInfo.id`; by default of the set that an evaluation was asked for last.
         device: by default the one measured on last.
     """
     return gather(within or workspace(), model, dataset=dataset, device=device)
@@ -155,7 +155,7 @@ def check(
     data: Data = SYNTHETIC,
     within: Workspace | None = None,
 ) -> GateResult:
-    """Holds what was measured last against budgets and a baseline; see `edgebench check --help`."""
+    """Holds what was asked for last against budgets and a baseline; see `edgebench check --help`."""
     return _check(
         within or workspace(),
         model,
@@ -166,9 +166,11 @@ def check(
     )
 
 
-def baseline(model: Names = (), *, out: Path | str = "baseline.json", within: Workspace | None = None) -> Baseline:
-    """Writes what was measured last as the baseline of later checks."""
-    return write_baseline_of(within or workspace(), model, Path(out))
+def baseline(
+    model: Names = (), *, out: Path | str = "baseline.json", drop: bool = False, within: Workspace | None = None
+) -> Baseline:
+    """Writes what was asked for last as the baseline of later checks; see `edgebench baseline --help`."""
+    return write_baseline_of(within or workspace(), model, Path(out), drop=drop).baseline
 
 
 def train(

@@ -11,6 +11,7 @@ EdgebenchError                    the work could not be done          exit 5
     UnknownOperator               a program holds an operator with no translation
   NonFiniteOutput                 a variant answered NaN or infinity
   WorkerDied                      a child process ended without an answer
+  SystemRefused                   the operating system refused: permission, memory, open files
   DeviceError                     the far side                        exit 6
     AgentFailed                   the agent answered with an error
   StoreError(OSError)             results cannot be kept              exit 7
@@ -20,6 +21,10 @@ EdgebenchError                    the work could not be done          exit 5
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+import signal
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -107,6 +112,10 @@ class WorkerDied(EdgebenchError):
     pass
 
 
+class SystemRefused(EdgebenchError):
+    pass
+
+
 class DeviceError(EdgebenchError):
     exit_code = 6
 
@@ -137,3 +146,66 @@ def raise_all(failures: Sequence[EdgebenchError]) -> None:
         for other in failures[1:]:
             failures[0].add_note(str(other))
         raise failures[0]
+
+
+_FREE_SPACE = "free some space (`edgebench store gc` removes what no record names), then run the same command again"
+_LESS_AT_ONCE = "end other programs or use --jobs 1, then run the same command again"
+_LOOK_AT_PATH = "look at that path, then run the same command again"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSALS = {
+    **dict.fromkeys(_FULL, _FREE_SPACE),
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EROFS: "choose a folder that can be written",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "check the permissions of that path"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise the limit on open files (ulimit -n), or use --jobs 1"),
+    **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), _LESS_AT_ONCE),
+    errno.EIO: "check the disk",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    **dict.fromkeys(
+        (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP, errno.ESTALE),
+        _LOOK_AT_PATH,
+    ),
+}
+"""What the operating system refuses although the program is right -> what the user can do."""
+_UNWRITABLE = (*_FULL, errno.EFBIG, errno.EROFS)
+
+
+def refusal(exc: BaseException, *, subject: str = "") -> EdgebenchError | None:
+    """What the operating system refused, as an error of ours; None where `exc` is something else, such as a bug.
+
+    Args:
+        subject: what it is about where `exc` names no file.
+    """
+    number = errno.ENOMEM if isinstance(exc, MemoryError) else _errno_of(exc)
+    if number not in _REFUSALS:
+        return None
+    problem = "out of memory" if number == errno.ENOMEM else os.strerror(number)
+    file = getattr(exc, "filename", None)
+    kind = StoreError if number in _UNWRITABLE else SystemRefused
+    return kind(
+        problem[0].lower() + problem[1:],
+        subject=os.fsdecode(file) if isinstance(file, str | bytes) else subject,
+        fix=_REFUSALS[number],
+    )
+
+
+def _errno_of(exc: BaseException) -> int | None:
+    """Of an OSError, or what is left of one in the text of another exception."""
+    if isinstance(exc, OSError) and exc.errno is not None:
+        return exc.errno
+    text = str(exc)
+    if isinstance(exc, OSError) and (several := re.search(r"\[Errno (\d+)\]", text)):  # shutil.copytree's
+        return int(several.group(1))
+    # numpy keeps no number of a short write, and native code only the words.
+    short = isinstance(exc, OSError) and re.search(r"\d+ requested and \d+ written", text)
+    return errno.ENOSPC if short or os.strerror(errno.ENOSPC) in text else None
+
+
+def ending(returncode: int) -> tuple[str, str]:
+    """How a process that gave no answer ended, and what the user can do where that is known."""
+    if returncode >= 0:
+        return f"exit status {returncode}", ""
+    name = signal.Signals(-returncode).name if -returncode in set(signal.Signals) else f"signal {-returncode}"
+    if -returncode == signal.SIGKILL:
+        return f"killed by {name}, as the system does when memory runs out", "free some memory, or use --jobs 1"
+    return f"killed by {name}", ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 import re
+import shutil
 
 import pytest
 
@@ -67,3 +69,46 @@ def test_a_caller_may_catch_leaf_branch_or_root():
     for kind in (SpecError, errors.UsageError, EdgebenchError):
         with pytest.raises(kind):
             raise SpecError("wrong")
+
+
+@pytest.mark.parametrize(
+    ("exc", "kind", "text"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a.npz"), StoreError, "a.npz: no space left on device"),
+        (OSError(errno.EROFS, "Read-only file system", b"a"), StoreError, "a: read-only file system"),
+        (PermissionError(errno.EACCES, "Permission denied", "a"), errors.SystemRefused, "a: permission denied"),
+        (OSError(errno.EMFILE, "Too many open files"), errors.SystemRefused, "net: too many open files"),
+        (MemoryError(), errors.SystemRefused, "net: out of memory"),
+        (shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]), StoreError, "net: no space left on"),
+        (OSError("4096 requested and 17 written"), StoreError, "net: no space left on device"),
+        (RuntimeError("write failed: No space left on device"), StoreError, "net: no space left on device"),
+    ],
+)
+def test_what_the_system_refuses_is_named(exc, kind, text):
+    found = errors.refusal(exc, subject="net")
+    assert type(found) is kind
+    assert str(found).startswith(text)
+    assert found.fix
+
+
+@pytest.mark.parametrize(
+    "exc", [ValueError("x"), OSError("cannot identify image"), OSError(errno.EBADF, "x"), RuntimeError("1 requested")]
+)
+def test_a_bug_is_no_refusal(exc):
+    assert errors.refusal(exc) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "how", "helps"),
+    [
+        (3, "exit status 3", ""),
+        (-11, "killed by SIGSEGV", ""),
+        (-9, "killed by SIGKILL", "jobs"),
+        (-99, "signal 99", ""),
+    ],
+)
+def test_an_end_without_an_answer_is_named(code, how, helps):
+    text, fix = errors.ending(code)
+    assert how in text
+    assert helps in fix
+    assert bool(fix) == bool(helps)

@@ -1,7 +1,8 @@
 """The only code that loads and invokes a variant: one file, shipped to the device as it is.
 
 `python edgebench_agent.py TASK.json` (or `-`: the task is one line on stdin) answers with one JSON line on
-stdout and exit code 0, or with {"error": {type, message, where}} and 1. Tasks: describe, predict, bench, schedule.
+stdout and exit code 0, or with {"error": {type, message, where}} and 1. Tasks: describe, predict,
+predict_all, bench, schedule.
 Needs Python 3.9, numpy and the runtime asked for; the host imports `to_input` from it and nothing else.
 """
 
@@ -297,9 +298,43 @@ def images_of(task: Json, start: int, stop: int) -> Array:
 
 def predict(task: Json, emit: Callable[[Json], None]) -> Json:
     """Every output for the images start to stop, as output_0, output_1... float32 [samples, width] in one .npz."""
+    return predicted(load(task)[:2], task)
+
+
+def predict_all(task: Json, emit: Callable[[Json], None]) -> Json:
+    """`predict` for each of the shards that no other process of the team has claimed.
+
+    The team shares the folder `claims`, so that a fast core takes more. A model stays loaded from one shard to the
+    next. Emits {"shard": its place} where one begins, and that with its answer or error where it ends.
+    """
+    loaded, model = None, None
+    for place, shard in enumerate(task["shards"]):
+        if not claimed(os.path.join(task["claims"], str(place))):
+            continue
+        emit({"shard": place})
+        try:
+            if loaded is None or model != (shard["runtime"], shard["model"]):
+                loaded, model = None, (shard["runtime"], shard["model"])  # the old one goes before the new one comes
+                loaded = load(shard)[:2]
+            emit({"shard": place, "answer": predicted(loaded, shard)})
+        except Exception as error:
+            emit({"shard": place, "error": failure(error)})
+    return {"shards": len(task["shards"])}
+
+
+def claimed(path: str) -> bool:
+    """True for the one process that comes first."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+
+def predicted(loaded: tuple[Runtime, str], task: Json) -> Json:
     import numpy as np
 
-    runtime, version, _ = load(task)
+    (runtime, version), started = loaded, time.monotonic()
     start, samples = task["start"], task["stop"] - task["start"]
     if len(images_of(task, start, task["stop"])) < samples:
         raise Refused(f"{task['images']} ends before image {task['stop']}")
@@ -323,6 +358,7 @@ def predict(task: Json, emit: Callable[[Json], None]) -> Json:
         "shapes": [list(output.shape) for output in outputs],
         "nonfinite": [start + int(rows[0]) if len(rows) else None for rows in nonfinite],
         "invoke_ns": invoke_ns,
+        "elapsed_s": time.monotonic() - started,
         "peak_rss_bytes": peak_rss_bytes(),
     }
 
@@ -646,9 +682,15 @@ def in_child(task: Json) -> Json:
     try:
         answer: Json = json.loads(text)
     except ValueError:
-        message = f"ended with {child.returncode} after {time.monotonic() - began:.1f} s: {last_words}"
+        message = f"{ending(child.returncode)} after {time.monotonic() - began:.1f} s: {last_words}"
         answer = {"error": {"type": "BlockDied", "message": message, "where": "block"}}
     return answer
+
+
+def ending(returncode: int) -> str:
+    if returncode >= 0:
+        return f"ended with {returncode}"
+    return f"killed by {signal.Signals(-returncode).name}"
 
 
 def measured_blocks(journal: str, job: str) -> set[str]:
@@ -684,7 +726,7 @@ def locked(path: str) -> Iterator[None]:
 
 # ---- front door -----------------------------------------------------------------------------------------------------
 
-TASKS = {"describe": describe, "predict": predict, "bench": bench, "schedule": schedule}
+TASKS = {"describe": describe, "predict": predict, "predict_all": predict_all, "bench": bench, "schedule": schedule}
 children: list[Any] = []
 
 
@@ -700,6 +742,13 @@ def hold_lifeline() -> None:
     while os.read(0, 65536):
         pass
     stop()
+
+
+def failure(error: Exception) -> Json:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}"
+    told = {"type": type(error).__name__, "message": str(error), "where": where}
+    return {**told, "errno": error.errno} if isinstance(error, OSError) else told
 
 
 def task_from(source: str) -> Json:
@@ -736,9 +785,7 @@ def main(argv: list[str]) -> int:
         emit({"schema": SCHEMA, **TASKS[task["task"]](task, emit)})
         return 0
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}"
-        emit({"schema": SCHEMA, "error": {"type": type(error).__name__, "message": str(error), "where": where}})
+        emit({"schema": SCHEMA, "error": failure(error)})
         return 1
 
 

@@ -5,11 +5,15 @@ Files here import nothing heavy at the top: `edgebench --help` loads them all.
 
 from __future__ import annotations
 
-import importlib
+import sys
 
-import typer
+from edgebench.cli.signals import DIE, leave_at_once, on_stop
 
-from edgebench.cli.verb import verb
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    import typer
 
 # In the order people meet them: (name, "module:function") or (name, "module:app") for a group.
 VERBS = (
@@ -21,6 +25,7 @@ VERBS = (
     ("check", "edgebench.cli.check:check"),
     ("baseline", "edgebench.cli.check:baseline"),
     ("inspect", "edgebench.cli.inspect:inspect"),
+    ("metrics", "edgebench.cli.metrics:metrics"),
     ("train", "edgebench.cli.train:train"),
     ("selftest", "edgebench.cli.selftest:selftest"),
     ("models", "edgebench.cli.models:app"),
@@ -32,6 +37,12 @@ VERBS = (
 
 
 def application() -> typer.Typer:
+    import importlib
+
+    import typer
+
+    from edgebench.cli.verb import verb
+
     # Without rich markup, help is laid out in a third of the time.
     app = typer.Typer(
         name="edgebench",
@@ -40,7 +51,15 @@ def application() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    app.callback(invoke_without_command=True)(_version)
+
+    @app.callback(invoke_without_command=True)
+    def version(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+        if version:
+            from importlib.metadata import version as installed
+
+            typer.echo(f"edgebench {installed('edgebench')}")
+            raise typer.Exit
+
     for name, path in VERBS:
         module, _, attribute = path.partition(":")
         command = getattr(importlib.import_module(module), attribute)
@@ -51,13 +70,16 @@ def application() -> typer.Typer:
     return app
 
 
-def _version(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
-    if version:
-        from importlib.metadata import version as installed
+def main() -> NoReturn:
+    on_stop(leave_at_once)  # first of all: loading what follows takes a quarter of a second
+    from edgebench.cli.ending import end, open_streams, telling
 
-        print(f"edgebench {installed('edgebench')}")
-        raise typer.Exit
-
-
-def main() -> None:
-    application()()
+    open_streams()
+    try:
+        code = application()(standalone_mode=False)
+        with telling():
+            sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as exc:
+        code = end(exc, json="--json" in sys.argv, debug="--debug" in sys.argv)
+    on_stop(DIE)  # nothing is left to stop but the interpreter, which would answer with a traceback
+    sys.exit(code)

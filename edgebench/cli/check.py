@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from edgebench.cli.options import Data
 from edgebench.cli.session import Session
+
+if TYPE_CHECKING:
+    from edgebench.gate import GateRules
 
 BASELINE = Path("baseline.json")
 
@@ -39,9 +42,8 @@ def check(
     latency_ratio: Annotated[float, typer.Option(min=0.01, metavar="RATIO", help="Allowed with --latency.")] = 1.05,
     data: Data = "synthetic",
 ) -> int:
-    """Gate what was measured last. Exit 0 pass, 1 fail, 3 inconclusive, 4 nothing measured."""
+    """Gate what was asked for last. Exit 0 pass, 1 fail, 3 inconclusive, 4 nothing measured."""
     from edgebench.files import as_store_errors
-    from edgebench.gate import GateRules
     from edgebench.pipeline.check import check
     from edgebench.registry import resolve
     from edgebench.render.gate_report import GATE_FORMATS
@@ -53,7 +55,7 @@ def check(
         session.workspace,
         model or (),
         baseline=baseline,
-        rules=GateRules(
+        rules=_rules(
             allowed_loss=allowed_loss,
             growth_bytes=growth_bytes,
             growth_share=growth_share,
@@ -72,16 +74,40 @@ def check(
     return result.exit_code
 
 
+def _rules(**values: float) -> GateRules:
+    """Raises UsageError; infinity passes the bounds that the options themselves state."""
+    from pydantic import ValidationError
+
+    from edgebench.errors import UsageError
+    from edgebench.gate import GateRules
+
+    try:
+        return GateRules.model_validate(values)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        option = f"--{'.'.join(map(str, first['loc'])).replace('_', '-')}"
+        raise UsageError(first["msg"], subject=f"{option} {first['input']}", fix="give a number in bounds") from exc
+
+
 def baseline(
     session: Session,
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Only these models [default: all kept]")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write or update.")] = BASELINE,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Let go of scores that the file holds and nobody measured again.")
+    ] = False,
 ) -> None:
-    """Write what was measured last as the baseline that `check` holds later results against."""
+    """Write what was asked for last as the baseline that `check` holds later results against."""
     from edgebench.pipeline.check import write_baseline_of
 
-    written = write_baseline_of(session.workspace, model or (), out)
-    session.answer({"file": out, "baseline": written})
-    session.say(f"{out}: {len(written.variants)} variants; commit it")
+    written = write_baseline_of(session.workspace, model or (), out, drop=drop)
+    session.answer({"file": out, **written._asdict()})
+    for name, dataset in written.judged_on.items():
+        session.say(f"{name}: scores on {dataset.name}: {dataset.images_text}")
+    for name, why in written.left_out.items():
+        session.say(f"{name}: left as it was: {why}")
+    for name in written.let_go:
+        session.say(f"{name}: no longer held")
+    session.say(f"{out}: {len(written.baseline.variants)} variants; commit it")

@@ -50,6 +50,8 @@ def show(session: Session, folder: Annotated[str, typer.Argument(metavar="DIR")]
                 "layout": part.layout,
                 "synthetic": part.synthetic,
                 "images": len(part),
+                "with_expression": sum(part.per_class().values()),
+                "with_valence_arousal": part.rated(),
                 "per_class": part.per_class(),
                 "dropped": part.dropped,
             }
@@ -61,13 +63,17 @@ def show(session: Session, folder: Annotated[str, typer.Argument(metavar="DIR")]
         (
             Column("part"),
             Column("images", numeric=True),
-            *(Column(label, numeric=True) for label in parts[0].per_class()),
+            Column("with expression", numeric=True),
+            Column("with valence/arousal", numeric=True),
+            *(Column(label, numeric=True, rank=1) for label in parts[0].per_class()),
             Column("dropped"),
         ),
         [
             (
                 part.split,
                 str(len(part)),
+                str(sum(part.per_class().values())),
+                str(part.rated()),
                 *(str(count) for count in part.per_class().values()),
                 ", ".join(f"{count} {what}" for what, count in part.dropped.items()),
             )

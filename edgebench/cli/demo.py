@@ -22,7 +22,8 @@ def demo(
     page = demo(session.workspace, out=out)
     session.answer({"folder": page.folder, "results": page.results})
     dataset = page.results.dataset
-    session.say(f"{dataset.name if dataset else ''}: {dataset.samples if dataset else 0} images")
+    if dataset:
+        session.say(f"{dataset.name}: {dataset.images_text}")
     show_results(session, page.results)
     for sentence in conclusions(page.results):
         session.say(sentence)

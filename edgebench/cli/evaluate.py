@@ -58,7 +58,7 @@ def evaluate(
     session.answer(results)
     info = evaluations[0].dataset
     dropped = "; ".join(f"{count} {what} dropped" for what, count in info.dropped.items() if count)
-    session.say(f"{info.name}: {info.samples} images" + (f" ({dropped})" if dropped else ""))
+    session.say(f"{info.name}: {info.images_text}" + (f" ({dropped})" if dropped else ""))
     show_results(session, results)
     for result in results.variants:
         if result.drift and result.drift.verdict != "pass":

@@ -12,6 +12,7 @@ from edgebench.cli.specs import add_spec_commands
 if TYPE_CHECKING:
     from edgebench.specs.catalog import Catalog
     from edgebench.specs.model import ModelSpec
+    from edgebench.specs.problem import Problem
 
 app = typer.Typer(help="Look at model specs.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,16 +24,21 @@ def _catalog(session: Session) -> Catalog:
 
 
 def _row(spec: ModelSpec) -> tuple[str, ...]:
-    from edgebench.specs.model import ZooSource
+    from edgebench.specs.source import RANDOM_WEIGHTS
 
     height, width = spec.input.size
-    weights = spec.source.weights if isinstance(spec.source, ZooSource) else spec.source.keras
     return (
         f"{height}x{width} {spec.input.color}",
         ", ".join(head.name for head in spec.heads),
-        weights,
+        spec.source.file or RANDOM_WEIGHTS,
         spec.description,
     )
 
 
-add_spec_commands(app, "model", _catalog, ("input", "heads", "weights", "description"), _row)
+def _check(spec: ModelSpec) -> tuple[Problem, ...]:
+    from edgebench.zoo import problems
+
+    return problems(spec)
+
+
+add_spec_commands(app, "model", _catalog, ("input", "heads", "weights", "description"), _row, _check)

@@ -15,7 +15,7 @@ Models = Annotated[
 ]
 Formats = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="tflite, onnx, coreml [default: those whose converters are installed]"),
+    typer.Option(metavar="LIST", help="tflite, onnx, coreml [default: those it reaches with the converters installed]"),
 ]
 Recipes = Annotated[str, typer.Option(metavar="LIST", help="fp32, fp16, int8")]
 Only = Annotated[
@@ -40,7 +40,7 @@ Tolerance = Annotated[
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing-classes", help="Go on although a class of the model has no image.")
 ]
-Seed = Annotated[int, typer.Option(metavar="N", help="Of every random choice.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of every random choice.")]
 
 ALL_RECIPES = "fp32,fp16,int8"
 

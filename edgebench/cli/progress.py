@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from edgebench.progress import Progress, Silent, Step
 from edgebench.units import duration_text
@@ -21,7 +21,24 @@ def listener(*, quiet: bool, verbose: bool) -> Progress:
     return Bars() if sys.stderr.isatty() else Lines(verbose=verbose)
 
 
-class Bars:
+class _Notes:
+    """Each note once: several steps of a verb read the same images, and say the same of them."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def note(self, text: str) -> None:
+        if text not in self.said:
+            self.said.add(text)
+            _print(text)
+
+
+def _print(text: str) -> None:
+    with suppress(OSError):  # work goes on although nobody can be told
+        print(text, file=sys.stderr, flush=True)
+
+
+class Bars(_Notes):
     """rich progress bars on standard error; gone when their step is done."""
 
     @contextmanager
@@ -40,10 +57,7 @@ class Bars:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
             yield _Bar(bars, bars.add_task(what, total=None, detail=""))
         if time.monotonic() - start > WORTH_SHOWING_S:
-            self.note(f"{what}: {duration_text(time.monotonic() - start)}")
-
-    def note(self, text: str) -> None:
-        print(text, file=sys.stderr)
+            _print(f"{what}: {duration_text(time.monotonic() - start)}")
 
 
 class _Bar:
@@ -54,10 +68,11 @@ class _Bar:
         self.bars.update(self.task, completed=done, total=total, detail=detail)  # type: ignore[attr-defined]
 
 
-class Lines:
+class Lines(_Notes):
     """A line now and then on standard error, for logs."""
 
     def __init__(self, *, verbose: bool) -> None:
+        super().__init__()
         self.every_s = 0.0 if verbose else LINE_EVERY_S
 
     @contextmanager
@@ -65,10 +80,7 @@ class Lines:
         step = _Lines(what, self.every_s)
         yield step
         if step.elapsed_s() > WORTH_SHOWING_S:
-            self.note(f"{what}: {duration_text(step.elapsed_s())}")
-
-    def note(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+            _print(f"{what}: {duration_text(step.elapsed_s())}")
 
 
 class _Lines:
@@ -85,4 +97,4 @@ class _Lines:
             return
         self.last = now
         left = self.elapsed_s() / done * (total - done)
-        print(f"{self.what}: {done}/{total} {detail} ({duration_text(left)} left)", file=sys.stderr, flush=True)
+        _print(f"{self.what}: {done}/{total} {detail} ({duration_text(left)} left)")

@@ -68,7 +68,7 @@ def run(
             allow_missing_classes=allow_missing_classes,
         ),
         settings=settings,
-        threads=_thread_counts(threads) if threads else None,
+        threads=None if threads is None else _thread_counts(threads),
         force=force,
     )
     latencies = summarize(measured.blocks)
@@ -98,8 +98,8 @@ def _show(session: Session, latencies: dict[tuple[str, int], Latency]) -> None:
         Column("threads", numeric=True, rank=1),
         Column("median", numeric=True),
         Column("95 % interval", numeric=True, rank=4),
-        Column("p90", numeric=True, rank=5),
-        Column("p99", numeric=True, rank=8),
+        Column("p90 at most", numeric=True, rank=5),
+        Column("p99 at most", numeric=True, rank=8),
         Column("fps", numeric=True, rank=2),
         Column("to fp32", numeric=True),
         Column("load", numeric=True, rank=6),
@@ -138,11 +138,13 @@ def _thread_counts(text: str) -> tuple[int, ...]:
     from edgebench.errors import UsageError
 
     try:
-        counts = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+        counts = tuple(int(part) for part in text.split(","))
     except ValueError:
         counts = ()
-    if not counts or min(counts) < 1:
-        raise UsageError("not a list of thread counts", subject=repr(text), fix="write numbers such as 1,2")
+    if not counts or min(counts) < 1 or len(set(counts)) < len(counts):
+        raise UsageError(
+            "not a list of different thread counts, each 1 or more", subject=repr(text), fix="write numbers such as 1,2"
+        )
     return counts
 
 

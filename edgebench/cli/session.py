@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json as jsonlib
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from edgebench.cli.ending import drop_output, telling
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,13 +42,18 @@ class Session:
     devices: list[Path] | None
     home: Path | None
     jobs: int | None
+    answered: Any = None
 
     @cached_property
     def console(self) -> Console:
         """Standard output; plain and as wide as its content when it is not a terminal."""
         from rich.console import Console
 
-        return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+        class Quiet(Console):
+            def on_broken_pipe(self) -> None:  # rich would exit with 1
+                drop_output()
+
+        return Quiet(width=None if sys.stdout.isatty() else 200, highlight=False)
 
     @cached_property
     def progress(self) -> Progress:
@@ -68,8 +76,9 @@ class Session:
     def say(self, text: str = "") -> None:
         """A line for people; nothing with --json."""
         if not self.json:
-            # A log keeps lines whole; a terminal breaks them between words.
-            self.console.print(text, markup=False, soft_wrap=not sys.stdout.isatty())
+            with telling():
+                # A log keeps lines whole; a terminal breaks them between words.
+                self.console.print(text, markup=False, soft_wrap=not sys.stdout.isatty())
 
     def detail(self, text: str) -> None:
         """A line for people who asked for more."""
@@ -77,9 +86,15 @@ class Session:
             self.say(text)
 
     def answer(self, value: Any) -> None:
-        """The machine-readable answer, printed only with --json."""
-        if self.json:
-            print(jsonlib.dumps(plain(value), indent=2))
+        """The machine-readable answer, printed only with --json, and only when the command has ended well."""
+        self.answered = value
+
+    def close(self) -> None:
+        """Everything is printed."""
+        with telling():
+            if self.json:
+                print(jsonlib.dumps(plain(self.answered), indent=2, allow_nan=False))
+            sys.stdout.flush()
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
         """A table for people, as wide as the terminal allows; nothing with --json."""
@@ -96,13 +111,10 @@ class Session:
             table.add_column(escape(columns[place].title), justify=justify, overflow="fold")
         for row in rows:
             table.add_row(*(escape(row[place]) for place in kept))
-        self.console.print(table)
-        if left_out := [column.title for place, column in enumerate(columns) if place not in kept]:
-            self.console.print(f"(left out for want of width: {', '.join(left_out)})", style="dim", markup=False)
-
-    def complain(self, text: str) -> None:
-        """One line on standard error."""
-        print(f"edgebench: {text}", file=sys.stderr)
+        with telling():
+            self.console.print(table)
+            if left_out := [column.title for place, column in enumerate(columns) if place not in kept]:
+                self.console.print(f"(left out for want of width: {', '.join(left_out)})", style="dim", markup=False)
 
 
 def fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
@@ -118,11 +130,13 @@ def fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
 
 
 def plain(value: Any) -> Any:
-    """Records and paths as JSON values."""
+    """Records and paths as JSON values; JSON has no NaN and no infinity, so both are null."""
     from pydantic import BaseModel
 
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return plain(value.model_dump(mode="json"))
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,14 +12,20 @@ from edgebench.cli.verb import verb
 
 if TYPE_CHECKING:
     from edgebench.specs.catalog import Catalog, Entry
+    from edgebench.specs.problem import Problem
 
 Row = Callable[[Any], tuple[str, ...]]
 
 
 def add_spec_commands(
-    app: typer.Typer, kind: str, catalog: Callable[[Session], Catalog], columns: Sequence[str], row: Row
+    app: typer.Typer,
+    kind: str,
+    catalog: Callable[[Session], Catalog],
+    columns: Sequence[str],
+    row: Row,
+    check: Callable[[Any], Iterable[Problem]] = lambda spec: (),
 ) -> None:
-    """Adds the commands. `row` gives a good spec's cells for `columns`."""
+    """Adds the commands. `row` gives a good spec's cells for `columns`; `check` says what else is wrong with it."""
 
     @app.command("list")
     @verb
@@ -54,7 +60,7 @@ def add_spec_commands(
     ) -> int:
         """Report everything that is wrong in the files, line by line; exit 2 where something is."""
         found = catalog(session)
-        problems = found.validate(names or ())
+        problems = found.validate(names or (), check=check)
         session.answer({"problems": problems})
         for problem in problems:
             session.say(str(problem))

@@ -16,17 +16,31 @@ app = typer.Typer(help="Look after what is kept.", no_args_is_help=True, rich_ma
 @verb
 def verify(
     session: Session,
-    repair: Annotated[bool, typer.Option("--repair", help="Remove damaged files, to be made again.")] = False,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Remove what is damaged and the records that rest on it; the next run makes them again."
+        ),
+    ] = False,
 ) -> int:
     """Read everything and say what is damaged or missing; exit 1 where something is."""
+    from edgebench.data.samples import damaged_tensors, forget_tensor
+    from edgebench.store.verify import repair as repair_store
+    from edgebench.store.verify import verify as verify_store
+
     store = session.workspace.store
-    problems = store.verify()
-    removed = store.discard_damaged() if repair else []
+    damage, tensors = verify_store(store), list(damaged_tensors(store.folder("cache")))
+    problems = [*damage.problems, *(f"{tensor}: decoded images that no hash confirms" for tensor in tensors)]
+    removed = []
+    if repair:
+        removed = [*repair_store(store, damage), *map(str, tensors)]
+        for tensor in tensors:
+            forget_tensor(tensor)
     session.answer({"problems": problems, "removed": removed})
     for problem in problems:
         session.say(problem)
-    for sha256 in removed:
-        session.say(f"removed blob {sha256}")
+    for what in removed:
+        session.say(f"removed {what}")
     session.say(f"{len(problems)} problem(s)" if problems else "everything is as it was written")
     return 1 if problems else 0
 

@@ -16,7 +16,7 @@ def train(
     data: Data = "synthetic",
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of the spec's.")] = None,
     seed: Seed = 0,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget an earlier, unfinished training.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Do not resume an earlier training, replace it.")] = False,
     out: Out = None,
 ) -> None:
     """Train a model from the zoo by the recipe in its spec; started again, it goes on where it was."""

@@ -1,22 +1,20 @@
-"""What every command shares: common options, one place that turns errors into exit codes."""
+"""What every command shares: common options, a session, and a way to end."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-import signal
-import sys
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from edgebench.cli.ending import end
 from edgebench.cli.session import Session
-from edgebench.errors import EdgebenchError
+from edgebench.cli.signals import INTERRUPT, on_stop
+from edgebench.errors import UsageError
 
-INTERRUPTED = 130
 COMMON = "Everywhere"
 
 _OPTIONS: dict[str, Any] = {
@@ -54,29 +52,19 @@ _OPTIONS: dict[str, Any] = {
 def verb(command: Callable[..., int | None]) -> Callable[..., None]:
     """Makes a function of (session, its own options) a command.
 
-    The function may return an exit code. Errors made on purpose become one line and their exit
-    code; Ctrl-C says how to go on; anything else is a bug and says so.
+    The function may return an exit code. What it raises is told by `end`, which knows the codes.
     """
 
     @functools.wraps(command)
     def run(**options: Any) -> None:
         session = Session(**{name: options.pop(name) for name in _OPTIONS})
-        # A terminating signal is a Ctrl-C from elsewhere.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        on_stop(INTERRUPT)  # from here on there may be something to put in order
         try:
+            _refuse_empty(options)
             code = command(session, **options) or 0
-        except KeyboardInterrupt:
-            session.complain("stopped. What was finished is kept; run the same command again to go on")
-            code = INTERRUPTED
-        except EdgebenchError as exc:
-            code = _explain(session, exc)
-        except BrokenPipeError:
-            code = 0  # the reader of our output has seen enough
-        except Exception as exc:
-            if session.debug:
-                raise
-            session.complain(f"bug: {type(exc).__name__}: {exc} (run again with --debug and report it)")
-            code = 70
+            session.close()
+        except (Exception, KeyboardInterrupt) as exc:
+            code = end(exc, json=session.json, debug=session.debug)
         raise typer.Exit(code)
 
     signature = inspect.signature(command, eval_str=True)
@@ -92,10 +80,11 @@ def verb(command: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
-def _explain(session: Session, error: EdgebenchError) -> int:
-    if session.debug:
-        traceback.print_exc(file=sys.stderr)
-    session.complain(str(error))
-    for note in getattr(error, "__notes__", ()):
-        session.complain(note)
-    return error.exit_code
+def _refuse_empty(options: Mapping[str, Any]) -> None:
+    """An empty text is a script's unset variable; it never means the default."""
+    for name, value in options.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not text.strip(" ,"):
+                raise UsageError(
+                    "is empty", subject=f"--{name.replace('_', '-')}", fix="give it a value or leave it out"
+                )

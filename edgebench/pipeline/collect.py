@@ -6,15 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edgebench.errors import NothingMeasured
+from edgebench.errors import EdgebenchError, NothingMeasured, UnknownName
 from edgebench.pipeline.workspace import Workspace, names
 from edgebench.records.artifact import Artifact
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
 from edgebench.sources import fingerprint
+from edgebench.specs.catalog import devices
 from edgebench.specs.model import ModelSpec
-from edgebench.specs.variant import FORMATS, RECIPES, Variant, model_of, source_id
+from edgebench.specs.variant import FORMATS, RECIPES, Variant, source_id
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,44 @@ class Findings:
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     blocks: dict[str, list[Block]] = field(default_factory=dict)
 
-    @property
-    def variants(self) -> list[str]:
-        """The source first, then the variants in the order of their making."""
-        source = source_id(self.spec.name)
-        return [name for name in (source, *self.artifacts) if name == source or name in self.artifacts]
+
+@dataclass(frozen=True)
+class Holding:
+    """All records of a model's present source and contract, what was asked for last at the end."""
+
+    spec: ModelSpec
+    source_sha256: str
+    artifacts: Sequence[Artifact]
+    evaluations: Sequence[Evaluation]
+
+    def evaluated_on(self, dataset: str | None) -> bool:
+        return any(each.dataset.id == dataset for each in self.evaluations)
+
+    def chosen(self, dataset: str | None, *, as_asked: bool = False) -> dict[str, Artifact]:
+        """Variant -> the artifact that was asked for last, of those evaluated on the data set if there are any.
+
+        Args:
+            as_asked: whether that one was evaluated makes no difference.
+        """
+        evaluated = {each.artifact for each in self.evaluations if each.dataset.id == dataset and not as_asked}
+        ranked = sorted(self.artifacts, key=lambda artifact: artifact.blob in evaluated)
+        last = {artifact.variant: artifact for artifact in ranked}
+        return {variant: last[variant] for variant in sorted(last, key=_order)}
+
+    def judged(self, artifacts: Mapping[str, Artifact], dataset: str | None) -> dict[str, Evaluation]:
+        """Variant -> evaluation, of the source and just these artifacts on this data set."""
+        judged = {variant: artifact.blob for variant, artifact in artifacts.items()}
+        judged[source_id(self.spec.name)] = self.source_sha256
+        return {
+            each.variant: each
+            for each in self.evaluations
+            if each.dataset.id == dataset and judged.get(each.variant) == each.artifact
+        }
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """Everything in the store, read once."""
+    """Everything in the store, read once; what was asked for last at the end."""
 
     artifacts: Sequence[Artifact]
     evaluations: Sequence[Evaluation]
@@ -55,65 +84,95 @@ class Shelf:
             blocks=blocks,
         )
 
-    @property
-    def models(self) -> list[str]:
-        return list(dict.fromkeys(artifact.model for artifact in self.artifacts))
+    def holdings(
+        self, workspace: Workspace, models: str | Sequence[str] = (), *, strict: bool = True
+    ) -> tuple[list[Holding], dict[str, str]]:
+        """Of these models (default: all of the store), and those left out -> why.
 
-    def datasets(self, models: Iterable[str]) -> dict[str, DatasetInfo]:
-        """Data sets these models were evaluated on, by id, the latest last."""
-        wanted = set(models)
-        found: dict[str, DatasetInfo] = {}
-        for each in self.evaluations:
-            if each.model in wanted:
-                found.pop(each.dataset.id, None)
-                found[each.dataset.id] = each.dataset
-        return found
+        Args:
+            strict: a model that was named and whose spec or weights cannot be read is an error.
+        """
+        chosen = names(models) if models else tuple(dict.fromkeys(artifact.model for artifact in self.artifacts))
+        if not chosen:
+            fix = "run `edgebench quantize`, `evaluate` or `run` first"
+            raise NothingMeasured("the store holds no artifact", fix=fix)
+        held, left_out = [], {}
+        for model in chosen:
+            try:
+                held.append(self.holding(workspace, model))
+            except EdgebenchError as exc:
+                if models and strict:
+                    raise
+                # Reports are passed on: what the error says of the user's folders is for the terminal only.
+                workspace.progress.note(f"{model} is left out: {exc}")
+                gone = isinstance(exc, UnknownName) and exc.subject == repr(model)
+                left_out[model] = "it has no spec" if gone else "its spec or its weights cannot be read"
+        return held, left_out
 
-    def devices(self, models: Iterable[str]) -> list[str]:
-        """Devices these models were measured on, the latest last."""
-        wanted = set(models)
-        newest_first = dict.fromkeys(
-            job.device.name
-            for job in reversed(self.jobs)
-            if any(model_of(variant) in wanted for variant in job.variants)
-        )
-        return list(reversed(newest_first))
-
-    def findings(self, workspace: Workspace, model: str, *, dataset: str | None, device: str | None) -> Findings:
-        """The newest records that belong together: artifacts of the model's present source and contract,
-        evaluations of just these artifacts, blocks of just these artifacts."""
+    def holding(self, workspace: Workspace, model: str) -> Holding:
         spec = workspace.model(model)
         source_sha256 = fingerprint(spec)
-        artifacts = self._artifacts(spec, source_sha256, dataset)
-        evaluations = {
-            each.variant: each
-            for each in self.evaluations
-            if each.model == model
-            and each.dataset.id == dataset
-            and each.contract_sha256 == spec.input.sha256
-            and each.artifact in (source_sha256, getattr(artifacts.get(each.variant), "blob", None))
-        }
-        return Findings(spec, source_sha256, artifacts, evaluations, self._blocks(artifacts, device))
-
-    def _artifacts(self, spec: ModelSpec, source_sha256: str, dataset: str | None) -> dict[str, Artifact]:
-        own = [
+        artifacts = [
             artifact
             for artifact in self.artifacts
-            if artifact.model == spec.name
+            if artifact.model == model
             and artifact.source_sha256 == source_sha256
             and artifact.contract_sha256 == spec.input.sha256
         ]
-        evaluated = {each.artifact for each in self.evaluations if each.dataset.id == dataset}
-        # Of several, one that was evaluated on this data set, and of those the newest.
-        own.sort(key=lambda artifact: artifact.blob in evaluated)
-        chosen = {artifact.variant: artifact for artifact in own}
-        return {variant: chosen[variant] for variant in sorted(chosen, key=_order)}
+        current = {(artifact.variant, artifact.blob) for artifact in artifacts} | {(source_id(model), source_sha256)}
+        evaluations = [
+            each
+            for each in self.evaluations
+            if each.model == model
+            and each.contract_sha256 == spec.input.sha256
+            and (each.variant, each.artifact) in current
+        ]
+        return Holding(spec, source_sha256, artifacts, evaluations)
 
-    def _blocks(self, artifacts: Mapping[str, Artifact], device: str | None) -> dict[str, list[Block]]:
+    def datasets(self, holdings: Iterable[Holding]) -> list[DatasetInfo]:
+        """Data sets these models were evaluated on, the one asked for last at the end."""
+        wanted = {each.dataset.id for holding in holdings for each in holding.evaluations}
+        last: dict[str, DatasetInfo] = {}
+        for each in reversed(self.evaluations):
+            if each.dataset.id in wanted:
+                last.setdefault(each.dataset.id, each.dataset)
+        return list(reversed(last.values()))
+
+    def devices(self, artifacts: Iterable[Artifact]) -> list[str]:
+        """Devices on which any of these artifacts was measured, the one asked for last at the end."""
+        wanted = {(artifact.variant, artifact.blob) for artifact in artifacts}
+        last = dict.fromkeys(
+            job.device.name
+            for job in reversed(self.jobs)
+            if job.purpose == "run" and any((b.variant, b.artifact) in wanted for b in self.blocks.get(job.job, ()))
+        )
+        return list(reversed(last))
+
+    def known_device(self, workspace: Workspace, name: str) -> str:
+        """The name, of a spec or of a device that was measured on.
+
+        Raises:
+            UnknownName: it is neither.
+        """
+        known = {job.device.name for job in self.jobs} | set(devices(workspace.device_dirs).files())
+        if name not in known:
+            raise UnknownName.among(name, known, kind="device")
+        return name
+
+    def findings(
+        self, holding: Holding, *, dataset: str | None, device: str | None, as_asked: bool = False
+    ) -> Findings:
+        """The records that belong together: artifacts, evaluations of just these, blocks of just these."""
+        artifacts = holding.chosen(dataset, as_asked=as_asked)
+        evaluations = holding.judged(artifacts, dataset)
+        return Findings(holding.spec, holding.source_sha256, artifacts, evaluations, self.blocks_of(artifacts, device))
+
+    def blocks_of(self, artifacts: Mapping[str, Artifact], device: str | None) -> dict[str, list[Block]]:
         """Blocks of just these artifacts, by variant, from one job on the device, so that a model's latencies
-        were all measured side by side: of the finished jobs the one with most of them, the newest of such."""
+        were all measured side by side: of the finished jobs the one with most of them, of such the one asked
+        for last."""
         best: tuple[tuple[bool, int, int], dict[str, list[Block]]] = ((False, 0, 0), {})
-        for age, job in enumerate(self.jobs):
+        for place, job in enumerate(self.jobs):
             if job.device.name != device or job.purpose != "run":
                 continue
             found: dict[str, list[Block]] = defaultdict(list)
@@ -122,16 +181,8 @@ class Shelf:
                 if block.variant in artifacts and artifacts[block.variant].blob == block.artifact:
                     found[block.variant].append(block)
             if found:
-                best = max(best, ((len(blocks) >= job.blocks, len(found), age), found), key=lambda each: each[0])
+                best = max(best, ((len(blocks) >= job.blocks, len(found), place), found), key=lambda each: each[0])
         return best[1]
-
-
-def models_or_all(shelf: Shelf, models: str | Sequence[str]) -> list[str]:
-    """The given models, else every model of the store."""
-    chosen = list(names(models)) if models else shelf.models
-    if not chosen:
-        raise NothingMeasured("the store holds no artifact", fix="run `edgebench quantize`, `evaluate` or `run` first")
-    return chosen
 
 
 def _order(variant: str) -> tuple[int, int]:

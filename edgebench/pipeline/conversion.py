@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench.errors import ConversionError, EdgebenchError, NonFiniteOutput, raise_all
-from edgebench.pipeline.agents import PredictJob, predict
+from edgebench.pipeline.shards import PredictJob, predict
 from edgebench.pipeline.workers import Report
 from edgebench.records.artifact import Artifact, Calibration, Operators, Runnable
 from edgebench.records.caveat import Caveat
+from edgebench.records.dataset import unreadable_caveats
 from edgebench.registry import resolve
+from edgebench.sources import framework
 from edgebench.specs.data import DataSettings
 from edgebench.specs.model import ModelSpec
 from edgebench.specs.variant import Variant
@@ -23,6 +25,7 @@ from edgebench.targets import TARGETS, Target
 
 if TYPE_CHECKING:
     import numpy as np
+    from sqlalchemy import URL
 
 HERE = ("litert", "onnxruntime")
 """Runtimes that every host has."""
@@ -48,20 +51,22 @@ class Order:
     again: bool
 
 
-def make(report: Report, *, home: Path, database: str, order: Order) -> None:
+def make(report: Report, *, home: Path, database: URL, order: Order) -> None:
     """Makes and keeps every variant of the order; one that fails does not stop the others."""
     import numpy as np
 
     from edgebench.inputs import PreparedInputs
     from edgebench.sources import load_source
+    from edgebench.sources.activations import check_activations
 
     store = Store(home, database=database)
     total = len(order.variants)
     report(0, total, "loading the source")
-    source = load_source(order.spec)
+    source = load_source(order.spec, known_as=order.source_sha256)
     inputs = PreparedInputs(np.load(order.images, mmap_mode="r"), order.spec.input)
     probes = inputs[:PROBES]
     expected = source.predict(probes)
+    check_activations(order.spec, expected)
     target: Target = resolve(TARGETS, order.format, kind="format")()
     with tempfile.TemporaryDirectory(dir=store.folder("tmp")) as work:
         workshop = _Workshop(store, order, target, Path(work), expected)
@@ -132,9 +137,9 @@ class _Workshop:
             contract_sha256=self.order.contract_sha256,
             data=self.order.data,
             calibration=self.order.calibration if variant.recipe == "int8" else None,
-            tools=self.target.tools(),
+            tools=self.target.tools(framework(self.order.spec)),
             duration_s=duration_s,
-            caveats=tuple(_caveats(self.order.spec, variant, operators)),
+            caveats=tuple(_caveats(self.order, variant, operators)),
         )
 
     def _run(self, variant: Variant, file: Path, ways: tuple[Any, ...]) -> list[np.ndarray]:
@@ -181,16 +186,19 @@ class _Workshop:
             )
 
 
-def _caveats(spec: ModelSpec, variant: Variant, operators: Operators) -> list[Caveat]:
+def _caveats(order: Order, variant: Variant, operators: Operators) -> list[Caveat]:
     from edgebench.targets.precision import precision_caveats
 
-    found = []
-    if spec.has_random_weights:
+    found: list[Caveat] = []
+    if variant.recipe == "int8":
+        drawn = order.calibration
+        found += unreadable_caveats(drawn.unreadable, read=drawn.samples, purpose="calibration")
+    if order.spec.has_random_weights:
         found.append(
             Caveat(
                 kind="random-weights",
                 text="the weights are random: size and latency only",
-                fix=f"edgebench train --model {spec.name}",
+                fix=f"edgebench train --model {order.spec.name}",
             )
         )
     return [*found, *precision_caveats(variant.format, variant.recipe, operators)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.agent import AGENT
 from edgebench.data import Samples
 from edgebench.digests import sha256_file, sha256_json
-from edgebench.errors import DataError, EdgebenchError, NonFiniteOutput, UsageError, raise_all
+from edgebench.errors import DataError, EdgebenchError, ModelFileError, NonFiniteOutput, UsageError, raise_all
 from edgebench.pipeline.agents import runnable_file, this_machine
 from edgebench.pipeline.datasets import evaluation_samples, images_path
 from edgebench.pipeline.predictions import ArtifactRow, Predicted, SourceRow, predict_artifacts, predict_sources
@@ -25,7 +25,7 @@ from edgebench.records.artifact import Artifact, Runnable
 from edgebench.records.caveat import Caveat
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import DeviceInfo
-from edgebench.sources import fingerprint
+from edgebench.sources import fingerprint, framework, packages
 from edgebench.specs.data import DataSettings
 from edgebench.specs.model import ModelSpec
 from edgebench.specs.variant import source_id
@@ -38,7 +38,6 @@ REFERENCE = Caveat(
     text="run through a translation to ONNX, because this machine has no CoreML: right for accuracy, no latency",
     fix="run on macOS",
 )
-_SOURCE_TOOLS = ("tensorflow", "keras")
 
 
 def evaluate(
@@ -58,10 +57,13 @@ def evaluate(
     for spec in specs:
         _refuse_random(spec)
     sets = {spec.name: evaluation_samples(workspace, spec, data) for spec in specs}
+    for spec in specs:
+        _refuse_unlabelled(spec, sets[spec.name])
     artifacts = quantize(workspace, choice, data=data)
     host = this_machine(workspace)
     shown = data.without_path()
     rows = [row for spec in specs for row in _rows(workspace, spec, sets[spec.name], shown, artifacts, host)]
+    workspace.store.ask(Evaluation, [row.key for row in rows])
     missing = [row for row in rows if force or workspace.store.find(Evaluation, row.key) is None]
     _evaluate_missing(workspace, missing, again=force)
     return tuple(workspace.store.get(Evaluation, row.key) for row in rows)
@@ -73,6 +75,7 @@ class _Row:
 
     key: str
     spec: ModelSpec
+    source_sha256: str
     samples: Samples
     data: DataSettings
     host: dict[str, str]
@@ -89,12 +92,12 @@ class _Row:
             variant=self.variant,
             model=self.spec.name,
             dataset=self.samples.info,
-            artifact=self.artifact.blob if self.artifact else fingerprint(self.spec),
+            artifact=self.artifact.blob if self.artifact else self.source_sha256,
             contract_sha256=self.spec.input.sha256,
             data=self.data,
             outputs=outputs,
             truth=truth,
-            runtime=self.runnable.runtime if self.runnable else "keras",
+            runtime=self.runnable.runtime if self.runnable else framework(self.spec),
             reference=reference,
             host=self.host,
             duration_s=duration_s,
@@ -113,13 +116,15 @@ def _rows(
     # What bit-exactness depends on besides the artifact: the runtime, and the processor's vector units.
     machine = {"processor": host.processor, "features": " ".join(host.features)}
     shared = {"model": spec.name, "dataset": samples.info.id, "machine": machine}
-    tools = {name: version(name) for name in _SOURCE_TOOLS}
-    source = {"source": fingerprint(spec), "contract": spec.input.sha256, "tools": tools}
-    yield _Row(sha256_json({**shared, **source}), spec, samples, data, {**machine, **tools})
+    tools = {name: version(name) for name in packages(spec)}
+    source_sha256 = fingerprint(spec)
+    source = {"source": source_sha256, "contract": spec.input.sha256, "tools": tools}
+    yield _Row(sha256_json({**shared, **source}), spec, source_sha256, samples, data, {**machine, **tools})
     agent = sha256_file(AGENT)
     for artifact in artifacts:
         if artifact.model != spec.name:
             continue
+        _refuse_changed(spec, source_sha256, artifact)
         _refuse_overlap(workspace, artifact, samples)
         runnable = _local_way(artifact, host)
         tools = {runnable.runtime: host.runtimes[runnable.runtime]}
@@ -130,7 +135,7 @@ def _rows(
             "contract": spec.input.sha256,
         }
         key = sha256_json({**shared, **made, "agent": agent, "tools": tools})
-        yield _Row(key, spec, samples, data, {**machine, **tools}, artifact, runnable)
+        yield _Row(key, spec, source_sha256, samples, data, {**machine, **tools}, artifact, runnable)
 
 
 def _local_way(artifact: Artifact, host: DeviceInfo) -> Runnable:
@@ -160,7 +165,9 @@ def _evaluate_missing(workspace: Workspace, rows: Sequence[_Row], *, again: bool
 
 def _predict(workspace: Workspace, rows: Sequence[_Row], work: Path) -> Iterator[Predicted]:
     sources = [
-        SourceRow(row.key, row.spec, images_path(row.samples), len(row.samples)) for row in rows if not row.artifact
+        SourceRow(row.key, row.spec, row.source_sha256, images_path(row.samples), len(row.samples))
+        for row in rows
+        if not row.artifact
     ]
     artifacts = [
         ArtifactRow(
@@ -209,6 +216,29 @@ def _refuse_random(spec: ModelSpec) -> None:
             fix=f"train it (edgebench train --model {spec.name}) and name the weights in its spec; "
             "size and latency work as it is (edgebench quantize, edgebench run)",
         )
+
+
+def _refuse_unlabelled(spec: ModelSpec, samples: Samples) -> None:
+    """Refuses images that no head could be judged by, or whose labels the model does not know."""
+    from edgebench.data import LABELS
+    from edgebench.metrics import align_labels
+    from edgebench.metrics.sampling import judged_by
+
+    if not judged_by(spec.heads, _truth(samples)):
+        kinds = " or ".join(dict.fromkeys(head.kind.replace("_", "/") for head in spec.heads))
+        raise DataError(
+            f"none of its {len(samples)} images has a label for {spec.name}",
+            subject=samples.info.name,
+            fix=f"evaluate on images labelled with {kinds}",
+        )
+    if spec.expression_head:
+        align_labels(samples.expression, LABELS, spec.expression_head.labels)
+
+
+def _refuse_changed(spec: ModelSpec, source_sha256: str, artifact: Artifact) -> None:
+    """A row is compared with its source, so both must come of one model under one contract."""
+    if (artifact.source_sha256, artifact.contract_sha256) != (source_sha256, spec.input.sha256):
+        raise ModelFileError("its model or spec changed while it was in use", subject=artifact.variant, fix="run again")
 
 
 def _refuse_overlap(workspace: Workspace, artifact: Artifact, samples: Samples) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def with_front(
     rows: Sequence[VariantResult], judged: Mapping[str, Judged], blocks: Mapping[str, Sequence[Block]]
 ) -> Iterator[VariantResult]:
-    """Marks the rows that no other beats in both accuracy and latency, and how sure that is.
+    """Marks the rows that no other beats in both accuracy and latency, and with size as a third; and how sure that is.
 
     Latencies of different jobs are not compared: with several, the front is that of the job with most rows.
     """
@@ -33,13 +33,21 @@ def with_front(
     threads = timed[names[0]].threads
     merit = np.stack([judged[name].draws[criterion] for name in names], axis=1)
     medians_ms = median_draws([[b for b in blocks[name] if b.threads == threads] for name in names])
-    sure = front_probability([merit, medians_ms], maximize=[True, False])
-    points = [(judged[name].scores.metrics[criterion].value, timed[name].median_ms.value) for name in names]
-    members = front(np.array(points), maximize=[True, False])
-    found = {name: (bool(members[i]), float(sure[i])) for i, name in enumerate(names)}
+    size_bytes = {row.variant: row.size_bytes for row in rows}
+    sizes = np.array([[size_bytes[name] or np.nan for name in names]])
+    point = [
+        np.array([[judged[name].scores.metrics[criterion].value for name in names]]),
+        np.array([[timed[name].median_ms.value for name in names]]),
+    ]
+    found: dict[str, dict[str, bool | float]] = {name: {} for name in names}
+    for suffix, exact in (("", []), ("_with_size", [sizes])):
+        maximize = [True, False, False][: 2 + len(exact)]
+        members = front(np.stack([*point, *exact], axis=-1)[0], maximize=maximize)
+        sure = front_probability([merit, medians_ms, *exact], maximize=maximize)
+        for name, member, share in zip(names, members, sure, strict=True):
+            found[name] |= {f"on_front{suffix}": bool(member), f"front_probability{suffix}": float(share)}
     for row in rows:
-        on_front, probability = found.get(row.variant, (False, None))
-        yield row.model_copy(update={"on_front": on_front, "front_probability": probability})
+        yield row.model_copy(update=found.get(row.variant, {}))
 
 
 def _side_by_side(rows: Sequence[VariantResult]) -> dict[str, Latency]:

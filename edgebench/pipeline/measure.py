@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -13,7 +14,7 @@ from typing import Any
 
 from edgebench.agent import AGENT
 from edgebench.digests import sha256_bytes, sha256_file, sha256_json
-from edgebench.errors import AgentFailed, NothingMeasured, raise_all
+from edgebench.errors import ModelFileError, NothingMeasured, raise_all
 from edgebench.files import as_store_errors, replacing
 from edgebench.pipeline.agents import describe, runnable_file
 from edgebench.pipeline.datasets import evaluation_samples
@@ -26,7 +27,7 @@ from edgebench.records.measurement import Block, DeviceInfo, MeasurementJob
 from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import DataSettings
 from edgebench.specs.device import DeviceSpec
-from edgebench.transports import Transport, ask_agent, connect
+from edgebench.transports import Transport, agent_failed, ask_agent, connect
 
 JOURNAL = "journal.jsonl"
 
@@ -55,6 +56,7 @@ def measure(
     Interrupted, the same call goes on with the blocks that are missing; finished, it returns what is
     kept, unless `force` asks for another measurement.
     """
+    workspace.device(device)  # before anything is made for a device that nobody knows
     artifacts = quantize(workspace, choice, data=data)
     return measure_artifacts(
         workspace, artifacts, device=device, data=data, settings=settings, threads=threads, force=force
@@ -70,12 +72,12 @@ def measure_artifacts(
     settings: BenchSettings,
     threads: Sequence[int] | None = None,
     force: bool = False,
-    names: Mapping[str, str] | None = None,
+    names: Mapping[tuple[str, str], str] | None = None,
 ) -> Measured:
     """Measures artifacts side by side.
 
     Args:
-        names: artifact blob -> name, where two of one variant are told apart; it makes this a gate's job.
+        names: (variant, artifact blob) -> name, where two of one variant are told apart; it makes this a gate's job.
     """
     spec = workspace.device(device)
     counts = tuple(threads or spec.threads)
@@ -85,8 +87,11 @@ def measure_artifacts(
     if not ways:
         reasons = "; ".join(f"{variant}: {why}" for variant, why in not_measured.items())
         raise NothingMeasured("no variant runs there", subject=device, fix=reasons)
-    inputs = {name: _inputs(workspace, name, data, settings, folder) for name in {a.model for a, _ in ways}}
-    planned = [_planned(artifact, way, (names or {}).get(artifact.blob)) for artifact, way in ways]
+    contracts: dict[str, set[str]] = defaultdict(set)
+    for artifact, _ in ways:
+        contracts[artifact.model].add(artifact.contract_sha256)
+    inputs = {name: _inputs(workspace, name, data, settings, folder, contracts=own) for name, own in contracts.items()}
+    planned = [_planned(artifact, way, (names or {}).get((artifact.variant, artifact.blob))) for artifact, way in ways]
     machine = info.model_dump(mode="json", exclude={"name", "description", "notes"}) | {"agent": sha256_file(AGENT)}
     identity = {name: each.identity for name, each in inputs.items()}
     job = _open_job(
@@ -107,6 +112,7 @@ def measure_artifacts(
         ),
         force=force,
     )
+    workspace.store.ask(MeasurementJob, [job.job])
     blocks = plan_blocks(planned, settings, counts)
     kept = workspace.store.latest(Block, f"{job.job}/")
     if len(kept) < len(blocks):
@@ -132,11 +138,25 @@ class _Inputs:
         return f"inputs/{self.file.name}"
 
 
-def _inputs(workspace: Workspace, model: str, data: DataSettings, settings: BenchSettings, folder: Path) -> _Inputs:
-    """The first evaluation images, so that the answers of the timed path can be held against the evaluation's."""
+def _inputs(
+    workspace: Workspace,
+    model: str,
+    data: DataSettings,
+    settings: BenchSettings,
+    folder: Path,
+    *,
+    contracts: Collection[str],
+) -> _Inputs:
+    """The first evaluation images, so that the answers of the timed path can be held against the evaluation's.
+
+    Args:
+        contracts: hashes of those that the model's artifacts were made under; the spec's must be one of them.
+    """
     import numpy as np
 
     spec = workspace.model(model)
+    if spec.input.sha256 not in contracts:
+        raise ModelFileError("`input` in its spec changed while it was in use", subject=model, fix="run again")
     samples = evaluation_samples(workspace, spec, data.model_copy(update={"allow_missing_classes": True}))
     images = np.ascontiguousarray(samples.images[: settings.inputs])
     identity = sha256_json([sha256_bytes(images.tobytes()), list(images.shape), spec.input.affine()])
@@ -230,12 +250,7 @@ def _run_schedule(
 
         answer = ask_agent(transport, task, on_progress=on_progress)
     _collect(workspace, transport, job, blocks)
-    raise_all(
-        [
-            AgentFailed(f"{error['type']}: {error['message']}", subject=f"{spec.name}, block {error['block']}")
-            for error in answer["errors"]
-        ]
-    )
+    raise_all([agent_failed(error, f"{spec.name}, block {error['block']}") for error in answer["errors"]])
 
 
 def _collect(workspace: Workspace, transport: Transport, job: MeasurementJob, blocks: Sequence[PlannedBlock]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from edgebench.pipeline.workers import Report, Task, run_tasks
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact
 from edgebench.registry import resolve
 from edgebench.specs.model import ModelSpec
-from edgebench.store.packages import PACKAGE_SUFFIX, unpack
 from edgebench.targets import TARGETS
 
 
@@ -19,7 +19,7 @@ def first_layer(
 ) -> str | None:
     """The layer's name, or None where it cannot be told. Without an artifact the source is searched."""
     with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as work:
-        file = _file(workspace, artifact, Path(work)) if artifact else None
+        file = workspace.store.blobs.export(artifact.blob, Path(work) / artifact.file_name) if artifact else None
         format_ = artifact.format if artifact else None
         arguments = {"spec": spec, "format_": format_, "file": file, "images": images, "sample": sample}
         task = Task(spec.name, "edgebench.pipeline.nonfinite:find", arguments)
@@ -35,21 +35,15 @@ def find(
     import numpy as np
 
     from edgebench.inputs import PreparedInputs
+    from edgebench.sources import framework, load_source
 
     inputs = PreparedInputs(np.load(images, mmap_mode="r"), spec.input)[sample]
+    if format_ is None and framework(spec) in TARGETS:  # the source's own file is of a target's format
+        format_, file = framework(spec), spec.source_file()
     layer: str | None
     if format_ is None:
-        from edgebench.sources import load_source
-        from edgebench.sources.keras import first_nonfinite
-
-        layer = first_nonfinite(load_source(spec).model, inputs)
+        searchable: Any = load_source(spec)
+        layer = searchable.first_nonfinite(inputs)
     else:
         layer = resolve(TARGETS, format_, kind="format")().first_nonfinite(file, inputs)
     return layer
-
-
-def _file(workspace: Workspace, artifact: Artifact, work: Path) -> Path:
-    target = work / artifact.file_name
-    if target.suffix == PACKAGE_SUFFIX:
-        return unpack(workspace.store.blobs.path(artifact.blob), target)
-    return workspace.store.blobs.export(artifact.blob, target)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench.errors import EdgebenchError
-from edgebench.pipeline.agents import PredictJob, predict_all
+from edgebench.pipeline.shards import PredictJob, predict_all
 from edgebench.pipeline.workers import Report, Task, run_tasks
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.model import ModelSpec
@@ -20,8 +20,8 @@ from edgebench.specs.model import ModelSpec
 if TYPE_CHECKING:
     import numpy as np
 
-# A shard pays a process start of a quarter of a second, so it should hold about this many images.
-SHARD = 250
+# Small enough that no process waits long for the last one, large enough to cost nothing.
+SHARD = 100
 BATCH = 32
 
 
@@ -37,8 +37,11 @@ class Predicted:
 
 @dataclass(frozen=True)
 class SourceRow:
+    """`source_sha256` is the fingerprint that the key was made of."""
+
     key: str
     spec: ModelSpec
+    source_sha256: str
     images: Path
     samples: int
 
@@ -71,7 +74,12 @@ def predict_sources(workspace: Workspace, rows: Sequence[SourceRow]) -> Iterator
             row.spec.name: Task(
                 f"{row.spec.name}.source",
                 "edgebench.pipeline.predictions:predict_source",
-                {"spec": row.spec, "images": row.images, "out": Path(work) / f"{row.key}.npz"},
+                {
+                    "spec": row.spec,
+                    "source_sha256": row.source_sha256,
+                    "images": row.images,
+                    "out": Path(work) / f"{row.key}.npz",
+                },
             )
             for row in rows
         }
@@ -90,21 +98,24 @@ def predict_sources(workspace: Workspace, rows: Sequence[SourceRow]) -> Iterator
                 yield Predicted(key, dict(arrays), outcome.value)
 
 
-def predict_source(report: Report, *, spec: ModelSpec, images: Path, out: Path) -> float:
+def predict_source(report: Report, *, spec: ModelSpec, source_sha256: str, images: Path, out: Path) -> float:
     """In the child: writes every head's outputs to `out` and returns the seconds it took."""
     import numpy as np
 
     from edgebench.inputs import PreparedInputs
     from edgebench.sources import load_source
+    from edgebench.sources.activations import check_activations
 
-    source = load_source(spec)
+    source = load_source(spec, known_as=source_sha256)
     started = time.monotonic()
     inputs = PreparedInputs(np.load(images, mmap_mode="r"), spec.input)
     parts = []
     for start in range(0, len(inputs), BATCH):
         parts.append(source.predict(inputs[start : start + BATCH]))
         report(min(start + BATCH, len(inputs)), len(inputs), f"{spec.name}.source")
-    np.savez(out, allow_pickle=False, **{head: np.concatenate([part[head] for part in parts]) for head in parts[0]})
+    outputs = {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
+    check_activations(spec, outputs)
+    np.savez(out, allow_pickle=False, **outputs)
     return time.monotonic() - started
 
 
@@ -112,7 +123,7 @@ def predict_artifacts(workspace: Workspace, rows: Sequence[ArtifactRow]) -> Iter
     """Runs each artifact through the agent; all shards of all rows share the processes."""
     import numpy as np
 
-    shards = {row.key: min(workspace.jobs, ceil(row.samples / SHARD)) for row in rows}
+    shards = {row.key: ceil(row.samples / SHARD) for row in rows}
     jobs = [job for row in rows for job in _jobs(row, shards[row.key])]
     parts: dict[str, dict[int, list[np.ndarray]]] = {row.key: {} for row in rows}
     spent_s = dict.fromkeys(parts, 0.0)

@@ -19,16 +19,17 @@ from edgebench.pipeline.workspace import Workspace, names
 from edgebench.records.artifact import Artifact, Calibration
 from edgebench.records.caveat import Caveat
 from edgebench.registry import resolve
-from edgebench.sources import fingerprint
+from edgebench.sources import fingerprint, framework
 from edgebench.specs.data import DataSettings
 from edgebench.specs.model import ModelSpec
 from edgebench.specs.variant import FORMATS, RECIPES, Variant, known_format, known_recipe
-from edgebench.store.packages import PACKAGE_SUFFIX, unpack
-from edgebench.targets import TARGETS, available_formats
+from edgebench.store.packages import holds
+from edgebench.targets import TARGETS
+from edgebench.targets.reach import available_formats, check_reach, left_out
 from edgebench.units import bytes_text
 
 # Part of every artifact's key: raise it when the same inputs shall give other bytes.
-REVISION = 1
+REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Choice:
     """Which variants a verb is about."""
 
     models: tuple[str, ...]
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] | None = None
+    """None: those that the model reaches with the converters installed."""
     recipes: tuple[str, ...] = RECIPES
     only: tuple[str, ...] = ()
 
@@ -49,26 +51,33 @@ class Choice:
         recipes: str | Sequence[str] = RECIPES,
         only: str | Sequence[str] = (),
     ) -> Choice:
-        """Checks the names; `only` are patterns such as `tflite-*`. By default every format whose
-        converters are installed."""
+        """Checks the names; `only` are patterns such as `tflite-*`. By default every format that a model
+        reaches with the converters installed."""
         return cls(
             models=names(models),
-            formats=tuple(known_format(name) for name in names(formats)) if formats else available_formats(),
+            formats=tuple(known_format(name) for name in names(formats)) if formats else None,
             recipes=tuple(known_recipe(name) for name in names(recipes)),
             only=names(only) if only else (),
         )
 
-    def variants(self, model: str) -> list[Variant]:
-        """In the order of FORMATS and RECIPES, whatever the order asked for."""
-        every = (Variant(model=model, format=f, recipe=r) for f in FORMATS for r in RECIPES)  # type: ignore[arg-type]
-        wanted = [variant for variant in every if variant.format in self.formats and variant.recipe in self.recipes]
+    def variants(self, spec: ModelSpec) -> list[Variant]:
+        """In the order of FORMATS and RECIPES, whatever the order asked for.
+
+        Raises:
+            ConversionError: the model does not reach a format that was asked for.
+        """
+        for format_ in self.formats or ():
+            check_reach(spec, format_)
+        formats = available_formats(spec) if self.formats is None else self.formats
+        every = (Variant(model=spec.name, format=f, recipe=r) for f in FORMATS for r in RECIPES)  # type: ignore[arg-type]
+        wanted = [variant for variant in every if variant.format in formats and variant.recipe in self.recipes]
         if not self.only:
             return wanted
         return [variant for variant in wanted if any(variant.matches(pattern) for pattern in self.only)]
 
-    def check(self) -> None:
+    def check(self, specs: Sequence[ModelSpec]) -> None:
         """Raises UsageError where the patterns leave nothing to do."""
-        if not any(self.variants(model) for model in self.models):
+        if not any(self.variants(spec) for spec in specs):
             raise UsageError(
                 "no variant fits", subject=", ".join(self.only), fix="give patterns such as 'tflite-*' or '*-int8'"
             )
@@ -87,8 +96,12 @@ def quantize(
     Files are written to `out`, by default `artifacts/` in the store. A variant that fails does not
     stop the others: they are kept, then the first failure is raised with the rest as its notes.
     """
-    choice.check()
-    prepared = [_Prepared.of(workspace, model, choice, data) for model in choice.models]
+    specs = [workspace.model(model) for model in choice.models]
+    choice.check(specs)
+    if choice.formats is None:
+        _tell_left_out(workspace, specs)
+    prepared = [_Prepared.of(workspace, spec, choice, data) for spec in specs]
+    workspace.store.ask(Artifact, [key for each in prepared for key in each.keys.values()])
     _make_missing(workspace, prepared, force=force)
     artifacts = tuple(workspace.store.get(Artifact, key) for each in prepared for key in each.keys.values())
     for artifact in artifacts:
@@ -108,9 +121,8 @@ class _Prepared:
     keys: dict[Variant, str]
 
     @classmethod
-    def of(cls, workspace: Workspace, model: str, choice: Choice, data: DataSettings) -> _Prepared:
-        spec = workspace.model(model)
-        variants = choice.variants(model)
+    def of(cls, workspace: Workspace, spec: ModelSpec, choice: Choice, data: DataSettings) -> _Prepared:
+        variants = choice.variants(spec)
         source_sha256 = fingerprint(spec)
         # Whatever part of the evaluation set is asked for, none of it calibrates.
         whole = data.model_copy(update={"limit": None, "allow_missing_classes": True})
@@ -126,7 +138,7 @@ class _Prepared:
             "samples": calibration.samples_id,
         }
         keys = {
-            variant: sha256_json({**shared, "variant": variant.id, "tools": _tools(variant.format)})
+            variant: sha256_json({**shared, "variant": variant.id, "tools": _tools(variant.format, spec)})
             for variant in variants
         }
         return cls(spec, images_path(samples), calibration, data.without_path(), source_sha256, keys)
@@ -148,8 +160,14 @@ class _Prepared:
         ]
 
 
-def _tools(format_: str) -> dict[str, str]:
-    tools: dict[str, str] = resolve(TARGETS, format_, kind="format")().tools()
+def _tell_left_out(workspace: Workspace, specs: Sequence[ModelSpec]) -> None:
+    for spec in specs:
+        for format_, reason in left_out(spec).items():
+            workspace.progress.note(f"{spec.name}: {format_} is left out: {reason}")
+
+
+def _tools(format_: str, spec: ModelSpec) -> dict[str, str]:
+    tools: dict[str, str] = resolve(TARGETS, format_, kind="format")().tools(framework(spec))
     return tools
 
 
@@ -162,6 +180,7 @@ def _calibration_record(workspace: Workspace, samples: Samples, seed: int) -> Ca
         samples=samples.info.samples,
         per_class=samples.info.per_class,
         seed=seed,
+        unreadable=samples.info.unreadable,
     )
 
 
@@ -208,18 +227,15 @@ def over_budget(spec: ModelSpec, artifact: Artifact) -> Caveat | None:
 
 
 def export(workspace: Workspace, artifact: Artifact, folder: Path) -> Path:
-    """The artifact as a file (or package) named by its variant; left alone when it is there already."""
+    """The artifact as a file (or package) named by its variant, its record beside it; what is there already is kept."""
     target = folder / artifact.file_name
-    stamp = folder / f"{artifact.file_name}.json"
-    body = artifact.model_dump_json(indent=2)
-    blob = workspace.store.blobs.path(artifact.blob)
-    if target.exists() and stamp.exists() and stamp.read_text() == body:
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    if target.suffix == PACKAGE_SUFFIX:
-        unpack(blob, target)
-    else:
-        workspace.store.blobs.export(artifact.blob, target)
-    with as_store_errors(stamp), replacing(stamp) as part:
-        part.write_text(body)
+    manifest = folder / f"{artifact.file_name}.json"
+    body = artifact.model_dump_json(indent=2).encode()
+    with as_store_errors(target):
+        if not holds(target, artifact.blob):
+            workspace.store.blobs.export(artifact.blob, target)
+    with as_store_errors(manifest):
+        if not (manifest.is_file() and manifest.read_bytes() == body):
+            with replacing(manifest) as part:
+                part.write_bytes(body)
     return target

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgebench.digests import sha256_bytes
+from edgebench.errors import NothingMeasured
 from edgebench.files import as_store_errors, replacing
-from edgebench.pipeline.collect import Shelf, models_or_all
-from edgebench.pipeline.results import gather
+from edgebench.pipeline.collect import Holding, Shelf
+from edgebench.pipeline.results import join
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.results import Results
@@ -28,36 +30,77 @@ class Page:
     folder: Path
 
 
+@dataclass(frozen=True)
+class _Place:
+    """What belongs on one page: models evaluated on one data set (or on none), and a device they were timed on."""
+
+    dataset: DatasetInfo | None
+    device: str | None
+    holdings: Sequence[Holding]
+
+
 def report(
     workspace: Workspace, models: str | Sequence[str] = (), *, device: str | None = None, out: Path = Path("reports")
 ) -> tuple[Page, ...]:
     """Writes `<out>/<data set>/<device>/` for everything the store holds about these models (default: all).
 
-    Only derived files are written there, and the same records give the same files.
+    A page shows the models that were evaluated on its data set, in the artifacts that were. Only derived files are
+    written there, and the same records give the same files.
+
+    Raises:
+        UnknownName: no such device.
+        NothingMeasured: there is nothing to show, or nothing on this device.
     """
     shelf = Shelf.read(workspace)
-    chosen = models_or_all(shelf, models)
-    datasets = _folders(shelf.datasets(chosen))
-    devices: Sequence[str | None] = [device] if device else shelf.devices(chosen) or [None]
+    if device is not None:
+        shelf.known_device(workspace, device)
+    holdings, left_out = shelf.holdings(workspace, models)
+    places = list(_places(shelf, holdings, device))
+    if not places:
+        measured = "was measured on it" if device else "is held about these models as they are now"
+        raise NothingMeasured(f"nothing {measured}", subject=device or "", fix="run `edgebench run`")
+    folders = _folders([each.dataset for each in shelf.evaluations])
     pages = []
     with workspace.progress.step("rendering") as step:
-        places = [(dataset, device) for dataset in datasets for device in devices]
-        for done, (dataset, name) in enumerate(places, 1):
-            results = gather(workspace, chosen, dataset=datasets[dataset], device=name, shelf=shelf)
-            folder = out / dataset / slug(name or NO_DEVICE)
+        for done, place in enumerate(places, 1):
+            results = join(
+                workspace, shelf, place.holdings, dataset=place.dataset, device=place.device, left_out=left_out
+            )
+            folder = out / (folders[place.dataset.id] if place.dataset else NO_DATA) / device_folder(place.device)
             write_page(results, folder)
             pages.append(Page(results, folder))
             step.update(done, len(places), str(folder))
     return tuple(pages)
 
 
-def _folders(datasets: Mapping[str, DatasetInfo]) -> dict[str, str | None]:
-    """Folder name -> id of a data set; of several sets by one name, all but the newest carry a piece of their id."""
-    folders: dict[str, str | None] = {}
-    for id_, info in reversed(list(datasets.items())):
-        name = slug(info.name)
-        folders[f"{name}-{id_[:8]}" if name in folders else name] = id_
-    return folders or {NO_DATA: None}
+def _places(shelf: Shelf, holdings: Sequence[Holding], device: str | None) -> Iterator[_Place]:
+    """The data set asked for last first."""
+    for dataset in [*reversed(shelf.datasets(holdings)), None]:
+        id_ = dataset.id if dataset else None
+        own = [each for each in holdings if (each.evaluated_on(id_) if id_ else not each.evaluations)]
+        artifacts = [artifact for each in own for artifact in each.chosen(id_).values()]
+        devices = shelf.devices(artifacts)
+        wanted: list[str | None] = [name for name in devices if device in (None, name)]
+        if artifacts:
+            yield from (_Place(dataset, name, own) for name in wanted or ([] if device else [None]))
+
+
+def _folders(evaluated: Sequence[DatasetInfo]) -> dict[str, str]:
+    """Id of a data set -> folder name, given what was evaluated, the one asked for last at the end.
+
+    A piece of the id tells apart what a plain name would not: names with letters that a folder name lacks, other
+    names that give the same one, and, of several sets by one name, all but the one asked for last.
+    """
+    last = {info.id: info for info in evaluated}
+    newest_first = list(dict.fromkeys(info.id for info in reversed(evaluated)))
+    folders: dict[str, str] = {}
+    for id_ in newest_first:
+        name = last[id_].name
+        plain = slug(name)
+        alike = {info.name for info in last.values() if slug(info.name) == plain}
+        told_apart = not name.isascii() or len(alike) > 1 or plain in (NO_DATA, *folders.values())
+        folders[id_] = f"{plain}-{id_[:8]}" if told_apart else plain
+    return folders
 
 
 def write_page(results: Results, folder: Path) -> None:
@@ -73,3 +116,11 @@ def write_page(results: Results, folder: Path) -> None:
 def slug(text: str) -> str:
     """A folder name: letters, digits and single dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
+
+
+def device_folder(name: str | None) -> str:
+    """A device's own name where it can be a folder's on every system, else one like it and told apart."""
+    if name is None:
+        return NO_DEVICE
+    plain = re.fullmatch(r"[a-z0-9]+([._-][a-z0-9]+)*", name)
+    return name if plain and name != NO_DEVICE else f"{slug(name)}-{sha256_bytes(name.encode())[:8]}"

@@ -1,236 +1,113 @@
-"""Records joined into Results: scores, drift, latency and the Pareto front, each with its doubt."""
+"""Which records a verb's Results are made of: those of a data set and a device, or those just evaluated."""
 
 from __future__ import annotations
 
-import io
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from edgebench.errors import NothingMeasured
-from edgebench.pipeline.collect import Findings, Shelf, models_or_all
-from edgebench.pipeline.commands import commands_of, report_command
-from edgebench.pipeline.front import with_front
-from edgebench.pipeline.quantize import over_budget
-from edgebench.pipeline.sameness import other_answers
+from edgebench.pipeline.collect import Findings, Holding, Shelf
+from edgebench.pipeline.join import Join
 from edgebench.pipeline.workspace import Workspace
-from edgebench.records.artifact import Artifact
 from edgebench.records.caveat import Caveat
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.evaluation import Evaluation
-from edgebench.records.measurement import Block, MeasurementJob
-from edgebench.records.results import Latency, Results, VariantResult
-from edgebench.specs.variant import SOURCE, source_id
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from edgebench.drift import Judged
+from edgebench.records.results import Results
+from edgebench.specs.model import ModelSpec
+from edgebench.specs.variant import source_id
 
 
 def gather(
-    workspace: Workspace,
-    models: str | Sequence[str] = (),
-    *,
-    dataset: str | None = None,
-    device: str | None = None,
-    shelf: Shelf | None = None,
+    workspace: Workspace, models: str | Sequence[str] = (), *, dataset: str | None = None, device: str | None = None
 ) -> Results:
     """Everything the store holds about these models (default: all), on one data set and one device.
 
     Args:
-        dataset: id of a data set; by default, and where nothing was evaluated on it, the newest one.
+        dataset: id of a data set; by default, and where nothing was evaluated on it, the one asked for last,
+            and then the artifacts asked for last, evaluated on it or not.
         device: name of a device; by default the one measured on last.
     """
-    shelf = shelf or Shelf.read(workspace)
-    chosen = models_or_all(shelf, models)
-    datasets, devices = shelf.datasets(chosen), shelf.devices(chosen)
-    dataset = dataset if dataset in datasets else next(reversed(datasets), None)
-    device = device or (devices[-1] if devices else None)
-    findings = [shelf.findings(workspace, model, dataset=dataset, device=device) for model in chosen]
-    return _Join(workspace, findings, datasets.get(dataset or ""), shelf.jobs).results()
+    shelf = Shelf.read(workspace)
+    if device is not None:
+        shelf.known_device(workspace, device)
+    holdings, left_out = shelf.holdings(workspace, models)
+    found = [each for each in shelf.datasets(holdings) if each.id == dataset]
+    chosen = found or shelf.datasets(holdings)[-1:]
+    return join(
+        workspace,
+        shelf,
+        holdings,
+        dataset=chosen[0] if chosen else None,
+        device=device,
+        as_asked=not found,
+        left_out=left_out,
+    )
+
+
+def join(
+    workspace: Workspace,
+    shelf: Shelf,
+    holdings: Sequence[Holding],
+    *,
+    dataset: DatasetInfo | None,
+    device: str | None = None,
+    as_asked: bool = False,
+    left_out: Mapping[str, str] = MappingProxyType({}),
+) -> Results:
+    """The results of some models on one data set and one device, by default the one measured on last.
+
+    Args:
+        as_asked: take the artifacts asked for last, even where others were evaluated on the data set.
+        left_out: model -> why there is nothing of it, for the reader.
+
+    Raises:
+        NothingMeasured: there is no artifact of these models as they are now.
+    """
+    id_ = dataset.id if dataset else None
+    if device is None:
+        artifacts = [a for each in holdings for a in each.chosen(id_, as_asked=as_asked).values()]
+        device = next(reversed(shelf.devices(artifacts)), None)
+    findings = [shelf.findings(each, dataset=id_, device=device, as_asked=as_asked) for each in holdings]
+    return Join(workspace, findings, dataset, shelf.jobs, left_out).results()
 
 
 def evaluation_results(workspace: Workspace, evaluations: Sequence[Evaluation]) -> Results:
-    """The results of just these rows."""
-    whole = gather(
-        workspace, tuple(dict.fromkeys(each.model for each in evaluations)), dataset=evaluations[0].dataset.id
+    """The results of just these evaluations and the artifacts they are of; several data sets are joined one by one."""
+    shelf = Shelf.read(workspace)
+    by_dataset: dict[str, dict[str, list[Evaluation]]] = {}
+    for each in evaluations:
+        by_dataset.setdefault(each.dataset.id, {}).setdefault(each.model, []).append(each)
+    parts = []
+    for by_model in by_dataset.values():
+        findings = [_findings_of(shelf, workspace.model(model), own) for model, own in by_model.items()]
+        dataset = next(iter(by_model.values()))[0].dataset
+        parts.append(Join(workspace, findings, dataset, shelf.jobs).results())
+    return parts[0] if len(parts) == 1 else _side_by_side(parts)
+
+
+def _findings_of(shelf: Shelf, spec: ModelSpec, evaluations: Sequence[Evaluation]) -> Findings:
+    own = {each.variant: each for each in evaluations}
+    artifacts = {
+        artifact.variant: artifact
+        for artifact in shelf.artifacts
+        if artifact.variant in own and artifact.blob == own[artifact.variant].artifact
+    }
+    artifacts = {variant: artifacts[variant] for variant in own if variant in artifacts}
+    device = next(reversed(shelf.devices(artifacts.values())), None)
+    return Findings(spec, own[source_id(spec.name)].artifact, artifacts, own, shelf.blocks_of(artifacts, device))
+
+
+def _side_by_side(parts: Sequence[Results]) -> Results:
+    """Of models that were evaluated on different images, which therefore share no front."""
+    names = ", ".join(part.dataset.name for part in parts if part.dataset)
+    caveat = Caveat(
+        kind="several-sets",
+        text=f"the models were evaluated on different images ({names}): compare each with its source only",
+        fix="evaluate on a set with a training part of its own",
     )
-    wanted = {each.variant for each in evaluations}
-    return whole.model_copy(update={"variants": tuple(v for v in whole.variants if v.variant in wanted)})
-
-
-@dataclass(frozen=True)
-class _Join:
-    workspace: Workspace
-    findings: Sequence[Findings]
-    dataset: DatasetInfo | None
-    jobs: Sequence[MeasurementJob]
-
-    def results(self) -> Results:
-        judged = {variant: each for found in self.findings for variant, each in self._judged(found).items()}
-        latencies = self._latencies()
-        rows = [row for found in self.findings for row in self._rows(found, judged, latencies)]
-        if not rows:
-            raise NothingMeasured("the store holds nothing about these models", fix="run `edgebench quantize` first")
-        jobs = self._measured_jobs()
-        return Results(
-            edgebench=version("edgebench"),
-            title=", ".join(found.spec.name for found in self.findings),
-            dataset=self.dataset,
-            device=jobs[-1].device if jobs else None,
-            measured_at=jobs[-1].started_at if jobs else None,
-            settings=_flat(jobs[-1].settings) if jobs else {},
-            variants=tuple(with_front(rows, judged, self._blocks())),
-            caveats=tuple(self._caveats(jobs)),
-            command=report_command([found.spec.name for found in self.findings], jobs[-1].device if jobs else None),
-        )
-
-    def _judged(self, found: Findings) -> dict[str, Judged]:
-        """Scores and drift of every evaluated row of a model; nothing without its source's row."""
-        from edgebench.data import LABELS
-        from edgebench.drift import judge
-        from edgebench.metrics import align_labels
-
-        source = source_id(found.spec.name)
-        if source not in found.evaluations:
-            return {}
-        truth = self._arrays(found.evaluations[source].truth)
-        head = found.spec.expression_head
-        if head is not None:
-            truth["expression"] = align_labels(truth["expression"], LABELS, head.labels)
-        return judge(
-            {variant: self._arrays(each.outputs) for variant, each in found.evaluations.items()},
-            truth,
-            found.spec.heads,
-            reference=source,
-            margin=found.spec.budgets.max_accuracy_loss,
-        )
-
-    def _arrays(self, blob: str) -> dict[str, np.ndarray]:
-        import numpy as np
-
-        with np.load(io.BytesIO(self.workspace.store.blobs.read(blob)), allow_pickle=False) as arrays:
-            return dict(arrays)
-
-    def _blocks(self) -> dict[str, list[Block]]:
-        return {variant: blocks for found in self.findings for variant, blocks in found.blocks.items()}
-
-    def _evaluations(self) -> list[Evaluation]:
-        return [each for found in self.findings for each in found.evaluations.values()]
-
-    def _latencies(self) -> dict[str, list[Latency]]:
-        from edgebench.latency import summarize
-
-        by_job: dict[str, list[Block]] = defaultdict(list)
-        for blocks in self._blocks().values():
-            by_job[blocks[0].job] += blocks
-        found: dict[str, list[Latency]] = defaultdict(list)
-        for blocks in by_job.values():
-            for (variant, _), latency in sorted(summarize(blocks).items()):
-                found[variant].append(latency)
-        return found
-
-    def _measured_jobs(self) -> list[MeasurementJob]:
-        used = {block.job for blocks in self._blocks().values() for block in blocks}
-        return [job for job in self.jobs if job.job in used]
-
-    def _rows(
-        self, found: Findings, judged: Mapping[str, Judged], latencies: Mapping[str, list[Latency]]
-    ) -> Iterator[VariantResult]:
-        source = source_id(found.spec.name)
-        if source in found.evaluations:
-            yield self._row(found, source, None, judged, ())
-        for variant, artifact in found.artifacts.items():
-            yield self._row(found, variant, artifact, judged, tuple(latencies.get(variant, ())))
-
-    def _row(
-        self,
-        found: Findings,
-        variant: str,
-        artifact: Artifact | None,
-        judged: Mapping[str, Judged],
-        latency: tuple[Latency, ...],
-    ) -> VariantResult:
-        evaluation, own = found.evaluations.get(variant), judged.get(variant)
-        fp32 = next((a for a in found.artifacts.values() if artifact and a.format == artifact.format), None)
-        whole = fp32.size_bytes if fp32 and fp32.recipe == "fp32" else None
-        return VariantResult(
-            variant=variant,
-            model=found.spec.name,
-            format=artifact.format if artifact else SOURCE,
-            recipe=artifact.recipe if artifact else SOURCE,
-            sha256=artifact.blob if artifact else found.source_sha256,
-            size_bytes=artifact.size_bytes if artifact else None,
-            size_ratio_to_fp32=artifact.size_bytes / whole if artifact and whole else None,
-            operators=artifact.operators if artifact else None,
-            parity=artifact.parity if artifact else None,
-            calibration=artifact.calibration if artifact else None,
-            scores=own.scores if own else None,
-            drift=own.drift if own else None,
-            latency=latency,
-            reference_executed=bool(evaluation and evaluation.reference),
-            caveats=(*_caveats(found, artifact, evaluation, latency), *self._sameness(found, variant)),
-            commands=commands_of(found.spec.name, artifact, evaluation, self._job_of(latency)),
-        )
-
-    def _sameness(self, found: Findings, variant: str) -> tuple[Caveat, ...]:
-        """Whether the timed path answered as the evaluation did, where both saw the same images."""
-        artifact, evaluation = found.artifacts.get(variant), found.evaluations.get(variant)
-        blocks = found.blocks.get(variant)
-        if not artifact or not blocks:
-            return ()
-        job = next(job for job in self.jobs if job.job == blocks[0].job)
-        same_images = evaluation and job.datasets.get(found.spec.name) == evaluation.dataset.id
-        outputs = self._arrays(evaluation.outputs) if evaluation and same_images else None
-        caveat = other_answers(blocks, artifact, outputs, job.settings["inputs"])
-        return (caveat,) if caveat else ()
-
-    def _job_of(self, latency: Sequence[Latency]) -> MeasurementJob | None:
-        return next((job for job in self.jobs if latency and job.job == latency[0].job), None)
-
-    def _caveats(self, jobs: Sequence[MeasurementJob]) -> Iterator[Caveat]:
-        if len(jobs) > 1:
-            yield Caveat(
-                kind="several-runs",
-                text=f"latencies are from {len(jobs)} runs, which are comparable only within each",
-                fix="name all models in one `edgebench run`",
-            )
-        hosts = {tuple(each.host.get(key, "") for key in ("processor", "features")) for each in self._evaluations()}
-        if len(hosts) > 1:
-            yield Caveat(
-                kind="several-hosts",
-                text=f"evaluated on {len(hosts)} kinds of processor, whose arithmetic may differ in last digits",
-                fix="evaluate every variant on one machine (--force)",
-            )
-        if any(job.device.virtualized for job in jobs):
-            yield Caveat(
-                kind="virtual-machine",
-                text="measured in a virtual machine: compare ratios, not milliseconds",
-                fix="measure on the device itself",
-            )
-
-
-def _caveats(
-    found: Findings, artifact: Artifact | None, evaluation: Evaluation | None, latency: Sequence[Latency]
-) -> Iterator[Caveat]:
-    if artifact:
-        yield from artifact.caveats
-        if excess := over_budget(found.spec, artifact):
-            yield excess
-    if evaluation:
-        yield from evaluation.caveats
-    for each in latency:
-        yield from each.caveats
-        if each.ratio_to_fp32 and (each.ratio_to_fp32.low or 0) > 1:
-            yield Caveat(
-                kind="slower-than-fp32",
-                text=f"{each.ratio_to_fp32.value:.2f} times the latency of fp32 with {each.threads} thread(s)",
-                fix="this processor or runtime gains nothing from the recipe: ship fp32 or int8",
-            )
-
-
-def _flat(settings: Mapping[str, Any]) -> dict[str, float | int | str]:
-    return {k: v if isinstance(v, int | float | str) else ",".join(map(str, v)) for k, v in settings.items()}
+    return parts[0].model_copy(
+        update={
+            "title": ", ".join(part.title for part in parts),
+            "variants": tuple(row for part in parts for row in part.variants),
+            "caveats": tuple(dict.fromkeys([caveat, *(each for part in parts for each in part.caveats)])),
+        }
+    )

@@ -6,14 +6,16 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgebench.errors import AgentFailed
 from edgebench.frozen import Frozen
+from edgebench.latency import summarize
 from edgebench.pipeline.lease import lease
 from edgebench.pipeline.measure import JOURNAL, finished_lines
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedVariant, plan_blocks, schedule_task
+from edgebench.records.measurement import Block
+from edgebench.records.results import Latency
 from edgebench.specs.bench import BenchSettings
 from edgebench.transports import ask_agent, connect
 
@@ -67,15 +69,13 @@ def selftest(workspace: Workspace, *, device: str = "local") -> tuple[Found, ...
             raise AgentFailed(str(answer["errors"][0]["message"]), subject=device)
         transport.get(JOURNAL, Path(work) / JOURNAL)
         lines = list(finished_lines((Path(work) / JOURNAL).read_bytes()))
-    return tuple(_judge(planted, [line["measured"] for line in lines]) for planted in PLANTED)
+    measured = [Block(job=task["job"], device=device, artifact="", **line["measured"]) for line in lines]
+    latencies = summarize(measured)
+    return tuple(_judge(planted, latencies[planted.variant, 1]) for planted in PLANTED)
 
 
-def _judge(planted: _Planted, blocks: list[dict[str, Any]]) -> Found:
-    from statistics import median
-
-    own = [block["latencies_ns"] for block in blocks if block["variant"] == planted.variant]
-    median_ms = median(latency for latencies in own for latency in latencies) / 1e6
-    invocations = sum(len(latencies) for latencies in own)
+def _judge(planted: _Planted, latency: Latency) -> Found:
+    median_ms, invocations = latency.median_ms.value, latency.invocations
     if planted.sleep_ms is None:
         return Found(
             claim="overhead of the timed loop",

@@ -13,7 +13,7 @@ from edgebench.pipeline.workers import Report, Task, run_tasks
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.data import SYNTHETIC, DataSettings
 from edgebench.specs.model import ModelSpec
-from edgebench.training import History
+from edgebench.training import History, check_request
 from edgebench.training import train as fit
 
 
@@ -36,6 +36,7 @@ def train(
         The history, and the weights file.
     """
     spec = workspace.model(model)
+    check_request(spec, epochs=epochs, seed=seed)
     # Decoded here, where progress shows; the child maps the same cached tensors.
     samples = training_samples(workspace, spec, data)
     evaluation_samples(workspace, spec, DataSettings(folder=data, allow_missing_classes=True))

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edgebench.errors import EdgebenchError, WorkerDied
+from edgebench.errors import EdgebenchError, WorkerDied, ending, refusal
 
 Report = Callable[[int, int, str], None]
 """What a task calls to tell how far it is: done, total, detail."""
@@ -133,9 +133,7 @@ class _Worker:
                     return Outcome(task, error=self._died(task, content))
         except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError):
             self.child = None
-            code = self._bury(child)
-            how = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
-            return Outcome(task, error=self._died(task, how))
+            return Outcome(task, error=self._died(task, *ending(self._bury(child))))
 
     def _started(self) -> subprocess.Popen[bytes] | None:
         """The child at hand, or a new one; None once the worker is stopped."""
@@ -166,8 +164,9 @@ class _Worker:
                 pipe.close()  # type: ignore[union-attr]
         return code
 
-    def _died(self, task: Task, how: str) -> WorkerDied:
-        return WorkerDied(f"the child process failed: {how}", subject=task.subject, fix=f"see {self.log}")
+    def _died(self, task: Task, how: str, fix: str = "") -> WorkerDied:
+        see = f"see {self.log}"
+        return WorkerDied(f"the child process failed: {how}", subject=task.subject, fix=f"{fix}; {see}" if fix else see)
 
 
 def _child() -> None:
@@ -190,12 +189,13 @@ def _child() -> None:
             function = getattr(importlib.import_module(module), attribute)
             value = function(report=lambda *progress: answer("report", progress), **task.arguments)
             answer("value", value)
-        except EdgebenchError as exc:
-            traceback.print_exc()
-            answer("error", exc)
-        except Exception as exc:  # a bug or a library's surprise: named, logged, and one task's loss
-            traceback.print_exc()
-            answer("bug", f"{type(exc).__name__}: {str(exc).strip().splitlines()[-1] if str(exc).strip() else ''}")
+        except Exception as exc:
+            with contextlib.suppress(OSError):  # the log may lie on the disk that is full
+                traceback.print_exc()
+            if error := exc if isinstance(exc, EdgebenchError) else refusal(exc, subject=task.subject):
+                answer("error", error)
+            else:  # a bug or a library's surprise: named, logged, and one task's loss
+                answer("bug", f"{type(exc).__name__}: {str(exc).strip().splitlines()[-1] if str(exc).strip() else ''}")
 
 
 def _end_with_parent(parent: int) -> None:

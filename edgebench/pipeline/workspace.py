@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgebench.errors import UsageError
+from edgebench.files import as_store_errors
 from edgebench.progress import Progress, Silent
 from edgebench.specs.catalog import load_device, load_model
 from edgebench.specs.device import DeviceSpec
@@ -52,7 +53,10 @@ class Workspace:
     @property
     def log(self) -> Path:
         """Where children write what libraries print."""
-        return self.store.folder("logs") / "workers.log"
+        path = self.store.folder("logs") / "workers.log"
+        with as_store_errors(path):
+            path.open("ab").close()
+        return path
 
 
 def names(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -60,5 +64,5 @@ def names(given: str | Sequence[str]) -> tuple[str, ...]:
     parts = given.split(",") if isinstance(given, str) else [part for item in given for part in item.split(",")]
     found = tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
     if not found:
-        raise UsageError("no name given", fix="name at least one")
+        raise UsageError("no name given", subject=repr(given), fix="name at least one")
     return found

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from edgebench.frozen import Frozen
 from edgebench.records.caveat import Caveat
 from edgebench.specs.data import DataSettings
 
+Precision = Literal["int8", "fp16", "fp32", "other"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
 
 class Operators(Frozen):
     """How many operators of the executable graph compute in which precision.
 
-    `by_type` counts every operator by its name; `int8` counts those whose activations are int8;
-    `compute` and `compute_int8` count only convolutions and matrix products.
+    `by_type` counts every operator by its name, `by_precision` by its name and then by what it computes in: `int8`,
+    `fp16`, `fp32` or `other`, such as shapes; empty in records older than it. `int8` counts those whose activations
+    are int8; `compute` and `compute_int8` count only convolutions and matrix products.
     """
 
     total: int
@@ -22,6 +26,7 @@ class Operators(Frozen):
     compute: int
     compute_int8: int
     by_type: dict[str, int]
+    by_precision: dict[str, dict[Precision, int]] = {}
 
 
 class Runnable(Frozen):
@@ -47,6 +52,8 @@ class Calibration(Frozen):
     samples: int
     per_class: dict[str, int]
     seed: int
+    unreadable: tuple[str, ...] = ()
+    """Pictures that were drawn and left out, each with its reason."""
 
 
 class Artifact(Frozen):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from edgebench.errors import StoreError, UsageError
 from edgebench.files import replacing
 from edgebench.frozen import Frozen
+from edgebench.specs.variant import model_of
 
 # Baseline file history:
 #   1 - first version
@@ -36,6 +37,11 @@ class BaselineVariant(Frozen):
     """Convolutions and matrix products in int8."""
     scores: BaselineScores | None = None
 
+    @property
+    def metrics(self) -> set[str]:
+        """Names of those that are held."""
+        return set(self.scores.metrics) if self.scores else set()
+
 
 class Baseline(Frozen):
     """By variant id."""
@@ -43,14 +49,24 @@ class Baseline(Frozen):
     schema_version: int = SCHEMA
     variants: dict[str, BaselineVariant]
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(sorted({model_of(name) for name in self.variants}))
+
     def of_models(self, models: tuple[str, ...]) -> Baseline:
         """The part about some models, for a check of these alone."""
-        chosen = {name: held for name, held in self.variants.items() if name.rpartition(".")[0] in models}
+        chosen = {name: held for name, held in self.variants.items() if model_of(name) in models}
         return self.model_copy(update={"variants": chosen})
 
     def updated(self, newer: Baseline) -> Baseline:
-        """With the newer values of the variants that the newer one has."""
-        return self.model_copy(update={"variants": self.variants | newer.variants})
+        """With all that is held of the newer one's models replaced by what that holds."""
+        kept = {name: held for name, held in self.variants.items() if model_of(name) not in newer.models}
+        return self.model_copy(update={"variants": kept | newer.variants})
+
+    def scores_lost_in(self, newer: Baseline) -> list[str]:
+        """Variants of both of which the newer one lacks a metric held here."""
+        both = sorted(self.variants.keys() & newer.variants.keys())
+        return [name for name in both if self.variants[name].metrics - newer.variants[name].metrics]
 
     def to_json(self) -> str:
         """Sorted, one value a line, so that a change shows as the line it is."""

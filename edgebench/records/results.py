@@ -60,7 +60,8 @@ class Drift(Frozen):
 
     `lost` counts images the source got right and the variant wrong, `gained` the reverse;
     `p_value` is the exact McNemar test on them; `flips` counts changed predictions, right or wrong.
-    `deltas` holds variant minus source for each metric, with paired intervals.
+    `deltas` holds variant minus source for each metric, with paired intervals; one that the images cannot bound
+    has none (see `drift.judge`).
     """
 
     reference: str
@@ -93,8 +94,7 @@ class BlockLatency(Frozen):
 class Latency(Frozen):
     """A variant on a device at a thread count, over all blocks of one interleaved job.
 
-    `median_ms` is the median of block medians with a bootstrap interval over blocks. `p90_ms` needs
-    64 invocations and `p99_ms` 662 (MLPerf's early-stopping rule); with fewer they are None.
+    `median_ms` is the median of block medians; its interval is Student's over the blocks, on logarithms.
     """
 
     job: str
@@ -103,7 +103,10 @@ class Latency(Frozen):
     runtime_version: str
     median_ms: Estimate
     p90_ms: float | None
+    """An upper bound, not an estimate: the 90th percentile is at most this, with 99 % confidence (MLPerf's early
+    stopping). It needs 64 invocations; None with fewer."""
     p99_ms: float | None
+    """The same of the 99th percentile, which needs 662 invocations."""
     fps: float
     load_ms: float
     first_ms: float
@@ -136,6 +139,9 @@ class VariantResult(Frozen):
     on_front: bool = False
     front_probability: float | None = None
     """Share of resamples (images and blocks drawn together) in which no variant is faster and more accurate."""
+    on_front_with_size: bool = False
+    front_probability_with_size: float | None = None
+    """The same with size as a third objective: no variant is as fast, as accurate and as small, and better in one."""
     caveats: tuple[Caveat, ...] = ()
     commands: dict[str, str] = {}
     """What reproduces its numbers: keys size, accuracy, latency."""

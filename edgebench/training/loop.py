@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from edgebench.digests import sha256_bytes, sha256_file, sha256_json
 from edgebench.errors import DataError, NonFiniteOutput, UsageError
 from edgebench.inputs import PreparedInputs
-from edgebench.specs.model import ModelSpec, ZooSource
+from edgebench.specs.model import ModelSpec
+from edgebench.specs.source import ZooSource
 from edgebench.training import checkpoint
 from edgebench.training.augment import augment
 from edgebench.training.history import Epoch, History
@@ -81,24 +82,25 @@ def train(
         resume: continue from the folder's checkpoint; False starts again and replaces it.
 
     Raises:
-        UsageError: the model is not from the zoo, the folder holds another training, or no epochs are asked for.
+        UsageError: as `check_request`, or the folder holds another training, or one of more epochs.
         UnknownName: a sample carries an expression that the model does not have.
-        DataError: no samples, a class of the model without one, a label outside `labels`, or images that do not
-            fit the contract.
+        DataError: no samples, a head or a class of the model without one, a label outside `labels`, or images that
+            do not fit the contract.
         NonFiniteOutput: the loss became NaN or infinite.
         ModelFileError: the checkpoint is damaged.
         StoreError: the folder cannot be written.
     """
+    check_request(spec, epochs=epochs, seed=seed)
     epochs = spec.training.epochs if epochs is None else epochs
-    if epochs < 1 or seed < 0:
-        raise UsageError(f"{epochs} epochs with seed {seed}", subject=spec.name, fix="1 epoch or more, seed 0 or more")
     _check(spec, samples, "training samples")
     _check(spec, validation, "validation samples")
+    _refuse_unlabelled(spec, samples)
     samples, validation = (_aligned(spec, each, labels) for each in (samples, validation))
     history = _begin(spec, samples, validation, seed)
     trainer = Trainer(spec, _weights(spec, samples), seed)
     if resume:
-        history = _resumed(checkpoint.load(folder, trainer.model, trainer.optimizer), history, folder)
+        found = checkpoint.load(folder, trainer.model, trainer.optimizer)
+        history = _resumed(found, history, folder, epochs=epochs)
     steps = max(1, len(samples.images) // spec.training.batch_size)
     for epoch in range(len(history.epochs), epochs):
         report = _reporter(progress, epoch, epochs, steps)
@@ -107,6 +109,24 @@ def train(
         checkpoint.save(folder, trainer.model, trainer.optimizer, history)
         checkpoint.write_text(folder / HISTORY_FILE, history.model_dump_json(indent=2))
     return _finish(trainer, history, folder)
+
+
+def check_request(spec: ModelSpec, *, epochs: int | None = None, seed: int = 0) -> None:
+    """Refuses what cannot be trained whatever the images.
+
+    Raises:
+        UsageError: the model is not from the zoo, less than one epoch, or a negative seed.
+    """
+    if not isinstance(spec.source, ZooSource):
+        raise UsageError(
+            "only an architecture of the zoo can be trained",
+            subject=spec.name,
+            fix="state `architecture` under `source` in its spec",
+        )
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"{epochs} epochs train nothing", subject=spec.name, fix="ask for 1 or more")
+    if seed < 0:
+        raise UsageError(f"seed {seed} is negative", subject=spec.name, fix="give 0 or more")
 
 
 def _epoch(
@@ -174,7 +194,7 @@ def _scores(trainer: Trainer, validation: Samples) -> dict[str, float]:
 
 
 def _begin(spec: ModelSpec, samples: Samples, validation: Samples, seed: int) -> History:
-    assert isinstance(spec.source, ZooSource)  # held by _check
+    assert isinstance(spec.source, ZooSource)  # held by check_request
     decides = {
         "architecture": spec.source.architecture,
         "options": spec.source.options,
@@ -197,14 +217,20 @@ def _begin(spec: ModelSpec, samples: Samples, validation: Samples, seed: int) ->
     )
 
 
-def _resumed(found: History | None, new: History, folder: Path) -> History:
+def _resumed(found: History | None, new: History, folder: Path, *, epochs: int) -> History:
     if found is None:
         return new
     if found.identity != new.identity:
         raise UsageError(
             f"holds a training of {found.model} with other settings, samples or seed",
             subject=str(folder),
-            fix="start again without resuming, or train in another folder",
+            fix="start again (--restart), or train in another folder",
+        )
+    if len(found.epochs) > epochs:
+        raise UsageError(
+            f"holds this training after {len(found.epochs)} epochs, {epochs} were asked for",
+            subject=str(folder),
+            fix=f"ask for {len(found.epochs)} or more, or start again (--restart), which replaces it",
         )
     return found
 
@@ -225,8 +251,6 @@ def _weights(spec: ModelSpec, samples: Samples) -> np.ndarray | None:
 
 
 def _check(spec: ModelSpec, samples: Samples, subject: str) -> None:
-    if not isinstance(spec.source, ZooSource):
-        raise UsageError("only an architecture of the zoo can be trained", subject=spec.name)
     shape = (*spec.input.size, spec.input.channels)
     if samples.images.shape[1:] != shape:
         raise DataError(
@@ -234,6 +258,22 @@ def _check(spec: ModelSpec, samples: Samples, subject: str) -> None:
         )
     if not len(samples.images):
         raise DataError("there are none", subject=subject)
+
+
+def _refuse_unlabelled(spec: ModelSpec, samples: Samples) -> None:
+    """A head without a label would keep its initial weights and be sold as trained."""
+    import numpy as np
+
+    labelled = {
+        "expression": (samples.expression >= 0).any(),
+        "valence_arousal": np.isfinite(samples.valence_arousal).any(axis=0).all(),
+    }
+    if without := [head.name for head in spec.heads if not labelled[head.kind]]:
+        raise DataError(
+            f"none has a label for {', '.join(without)}",
+            subject="training samples",
+            fix="train on a labelled data set, or leave that head out of the spec",
+        )
 
 
 def _aligned(spec: ModelSpec, samples: Samples, labels: Sequence[str]) -> _Aligned:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgebench.agent import AGENT
-from edgebench.errors import AgentFailed
+from edgebench.errors import AgentFailed, StoreError, ending, refusal
 from edgebench.registry import resolve
 from edgebench.specs.device import DeviceSpec
 
@@ -27,7 +27,10 @@ class Finished:
 
 
 class Transport(Protocol):
-    """A machine with a work folder. Far paths are relative to that folder. Raises only DeviceError."""
+    """A machine with a work folder. Far paths are relative to that folder.
+
+    Raises only DeviceError, and StoreError where the folder is on this machine and its disk takes no more.
+    """
 
     name: str
     python: str
@@ -86,7 +89,8 @@ def ask_agent(
     """
 
     def on_line(line: str) -> None:
-        if on_progress is not None and (progress := _json(line)) and "done" in progress:
+        # Only the last line, the answer, says the schema.
+        if on_progress is not None and (progress := _json(line)) and "schema" not in progress:
             on_progress(progress)
 
     transport.put(AGENT, AGENT.name)
@@ -97,12 +101,22 @@ def ask_agent(
     about = f"{transport.name}, {subject or task.get('model') or task['task']}"
     if answer is None or (finished.returncode and "error" not in answer):
         last_words = finished.stderr.strip()[-500:]
-        raise AgentFailed(f"the agent ended with {finished.returncode}: {last_words}", subject=about)
+        how, fix = ending(finished.returncode)
+        raise AgentFailed(f"the agent failed: {how}: {last_words}".rstrip(": "), subject=about, fix=fix)
     if "error" in answer:
-        error = answer["error"]
-        problem = f"{error['type']}: {error['message']} ({error['where']})"
-        raise AgentFailed(problem, subject=about)
+        raise agent_failed(answer["error"], about)
     return answer
+
+
+def agent_failed(error: Mapping[str, Any], about: str) -> AgentFailed:
+    """The agent's own account of what went wrong as our error."""
+    if "errno" in error:
+        full = refusal(OSError(error["errno"], error["message"]) if error["errno"] else OSError(error["message"]))
+        if isinstance(full, StoreError):
+            return AgentFailed(
+                full.problem, subject=about, fix="free some space there, then run the same command again"
+            )
+    return AgentFailed(f"{error['type']}: {error['message']} ({error['where']})", subject=about)
 
 
 def _json(line: str) -> dict[str, Any] | None:

@@ -12,8 +12,9 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 
-from edgebench.errors import DeviceError
+from edgebench.errors import DeviceError, StoreError, refusal
 from edgebench.files import replacing
 from edgebench.transports import Finished
 
@@ -53,7 +54,7 @@ class LocalTransport:
         timeout_s: float | None = None,
     ) -> Finished:
         overdue = threading.Event()
-        with tempfile.TemporaryFile() as errors:
+        with self._temporary_file() as errors:
             process = self._start(argv, errors.fileno())
             self.running.add(process)
             alarm = threading.Timer(timeout_s or threading.TIMEOUT_MAX, _end_overdue, (process, overdue))
@@ -90,6 +91,10 @@ class LocalTransport:
                 start_new_session=True,  # a group of its own: ended as one, and out of reach of the terminal's Ctrl-C
             )
 
+    def _temporary_file(self) -> IO[bytes]:
+        with self._as_device_errors():
+            return tempfile.TemporaryFile()
+
     def _inside(self, remote: str) -> Path:
         path = PurePosixPath(remote)
         if path.is_absolute() or ".." in path.parts:
@@ -100,7 +105,9 @@ class LocalTransport:
     def _as_device_errors(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, shutil.Error) as exc:
+        except OSError as exc:
+            if isinstance(full := refusal(exc, subject=self.folder), StoreError):
+                raise full from exc
             raise DeviceError(str(exc), subject=self.name, fix=f"check {self.folder}") from exc
 
 

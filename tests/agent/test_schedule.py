@@ -133,7 +133,7 @@ def test_a_block_whose_process_dies_is_an_error_of_that_block(schedule, block):
     (error,) = scheduler.finish()["errors"]
     assert error["block"] == "dies"
     assert error["type"] == "BlockDied"
-    assert "-9" in error["message"]
+    assert "SIGKILL" in error["message"]
     assert [line["block"] for line in scheduler.lines()] == ["dies", "fine"]
 
 
@@ -142,7 +142,7 @@ def test_a_block_that_hangs_is_ended(monkeypatch):
     settings = {**ENDLESS, "min_invocations": 10**9}
     answer = edgebench_agent.in_child({"task": "bench", "runtime": "null", "threads": 1, "settings": settings})
     assert answer["error"]["type"] == "BlockDied"
-    assert "ended with -9 after 0." in answer["error"]["message"]
+    assert "killed by SIGKILL after 0." in answer["error"]["message"]
 
 
 def test_the_end_of_stdin_ends_schedule_and_block(schedule, block, gone):

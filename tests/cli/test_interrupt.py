@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -53,3 +54,52 @@ def test_a_conversion_in_full_swing_stops_within_a_second(tmp_path: Path, signal
     assert "Traceback" not in said
     time.sleep(0.2)
     assert not [pid for pid in workers if alive(pid)]
+
+
+def test_what_is_loaded_before_ctrl_c_is_answered_is_next_to_nothing() -> None:
+    code = "import sys; before = set(sys.modules); import edgebench.cli; print(*set(sys.modules) - before)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert set(loaded) <= {"__future__", "edgebench", "edgebench.cli", "edgebench.cli.signals"}
+
+
+START = """
+import os, signal, sys, threading, time
+from edgebench.cli import main
+sys.argv = ["edgebench", *sys.argv[2:]]
+interrupt = lambda: (time.sleep(0.002 + int(os.environ["DELAY"]) / 1000), os.kill(os.getpid(), signal.SIGINT))
+threading.Thread(target=interrupt, daemon=True).start()
+main()
+"""
+
+
+@pytest.mark.parametrize("delay_ms", [0, 20, 50, 80])
+@pytest.mark.parametrize("json_", [False, True])
+def test_ctrl_c_while_the_command_is_loaded_is_no_traceback(tmp_path: Path, delay_ms: int, json_: bool) -> None:
+    arguments = ["selftest", "--store", str(tmp_path), *(["--json"] if json_ else [])]
+    found = subprocess.run(
+        [sys.executable, "-c", START, "-", *arguments],
+        env={**os.environ, "DELAY": str(delay_ms)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert found.returncode == 130
+    assert "Traceback" not in found.stderr
+    assert "edgebench: stopped" in found.stderr
+    if json_:
+        assert json.loads(found.stdout)["error"]["exit_code"] == 130
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """As for a job in the background of a shell."""
+    code = START.replace("from edgebench", "signal.signal(signal.SIGINT, signal.SIG_IGN)\nfrom edgebench", 1)
+    found = subprocess.run(
+        [sys.executable, "-c", code, "-", "models", "list", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "DELAY": "50"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert found.returncode == 0
+    assert "mobilenet_v1_a0.5" in json.loads(found.stdout)

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import errno
+import io
+import os
+import sys
+
 import pytest
 
 from edgebench.cli import progress
@@ -36,6 +41,22 @@ def test_a_long_step_says_how_long_it_took(capsys: pytest.CaptureFixture[str], m
         with each.step("evaluating") as step:
             step.update(1, 1, "done")
         assert "evaluating: 0.0 s" in capsys.readouterr().err
+
+
+def test_a_note_is_said_once_and_a_deaf_terminal_stops_no_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (Lines(verbose=False), Bars()):
+        each.note("two images left out")
+        each.note("two images left out")
+        assert capsys.readouterr().err == "two images left out\n"
+    monkeypatch.setattr(sys, "stderr", Deaf())
+    Lines(verbose=True).note("nobody hears this")
+
+
+class Deaf(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_bars_survive_any_update() -> None:

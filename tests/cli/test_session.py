@@ -38,10 +38,17 @@ def test_json_is_all_there_is_when_it_is_asked_for(capsys: pytest.CaptureFixture
     with_json = session(json=True)
     with_json.say("for people")
     with_json.table(COLUMNS, ROWS)
+    with_json.answer({"path": "an answer that is replaced"})
+    assert capsys.readouterr().out == ""
     with_json.answer({"path": Path("a/b"), "caveats": (Caveat(kind="k", text="t"),)})
+    with_json.close()
     expected = {"path": "a/b", "caveats": [{"kind": "k", "text": "t", "fix": ""}]}
     assert json.loads(capsys.readouterr().out) == expected
 
 
 def test_sets_and_nested_values_become_plain() -> None:
     assert plain({1: {Path("x")}, "y": [None, 2.5]}) == {"1": ["x"], "y": [None, 2.5]}
+
+
+def test_what_json_cannot_spell_is_null() -> None:
+    assert plain({"loss": [float("nan"), float("inf"), 1.0]}) == {"loss": [None, None, 1.0]}

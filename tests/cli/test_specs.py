@@ -71,3 +71,14 @@ def test_an_unknown_name_is_answered_with_the_nearest(edgebench, specs) -> None:
     answer = edgebench("models", "validate", "net", "mobilenet_v1_a0.6")
     assert answer.returncode == 2
     assert "did you mean 'mobilenet_v1_a0.5'" in answer.stderr
+
+
+def test_what_the_zoo_does_not_have_is_named_with_the_nearest(edgebench, specs) -> None:
+    text = NET % "random"
+    specs(net=text.replace("mobilenet_v1", "mobilnet_v1"), opt=text.replace("alpha:", "alhpa:"), good=text)
+    answer = edgebench("models", "validate", "net", "opt", "good")
+    assert answer.returncode == 2
+    assert "net.yaml:1: source.architecture: unknown architecture 'mobilnet_v1'; did you mean" in answer.stdout
+    assert "opt.yaml:1: source.options.alhpa: unknown option; did you mean 'alpha'?" in answer.stdout
+    assert "opt.yaml:1: source.options: the option 'alpha' is missing" in answer.stdout
+    assert "3 problem(s)" in answer.stdout

@@ -79,12 +79,36 @@ def made(tmp_path_factory: pytest.TempPathFactory, project: Path, faces: Path) -
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, made: Workspace, project: Path) -> Workspace:
+def workspace(tmp_path: Path, made: Workspace) -> Workspace:
     """A copy of the walked store that a test may change, and a copy of the project."""
-    home = tmp_path / "home"
-    shutil.copytree(made.store.home, home)
-    shutil.copytree(project / "model_specs", tmp_path / "model_specs")
-    return Workspace.open(home=home, model_dirs=[tmp_path / "model_specs"], jobs=2)
+    return _copy(made, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def made_of_two(tmp_path_factory: pytest.TempPathFactory, made: Workspace, faces: Path) -> Workspace:
+    """Beside `tiny`, evaluated on all images, `other`: the same network, evaluated on 16 of them, and later."""
+    from edgebench.pipeline.evaluate import evaluate
+    from edgebench.pipeline.quantize import Choice
+    from edgebench.specs.data import CalibrationSettings, DataSettings
+
+    folder = tmp_path_factory.mktemp("two")
+    workspace = _copy(made, folder)
+    shutil.copy(folder / "model_specs" / "tiny.yaml", folder / "model_specs" / "other.yaml")
+    data = DataSettings(folder=str(faces), limit=16, calibration=CalibrationSettings(count=32))
+    evaluate(workspace, Choice.of("other", only="tflite-fp32"), data=data)
+    return workspace
+
+
+@pytest.fixture
+def two_models(tmp_path: Path, made_of_two: Workspace) -> Workspace:
+    """A copy of the store of two models and of their project, that a test may change."""
+    return _copy(made_of_two, tmp_path)
+
+
+def _copy(workspace: Workspace, folder: Path) -> Workspace:
+    shutil.copytree(workspace.store.home, folder / "home")
+    shutil.copytree(workspace.model_dirs[0], folder / "model_specs")
+    return Workspace.open(home=folder / "home", model_dirs=[folder / "model_specs"], jobs=2)
 
 
 @pytest.fixture

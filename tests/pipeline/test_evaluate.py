@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebench.errors import DataError, NonFiniteOutput, UsageError
-from edgebench.pipeline.agents import PredictJob, predict
+from edgebench.cli.progress import Lines
+from edgebench.errors import DataError, NonFiniteOutput, UnknownName, UsageError
 from edgebench.pipeline.evaluate import evaluate, npz
 from edgebench.pipeline.quantize import Choice
+from edgebench.pipeline.results import evaluation_results
+from edgebench.pipeline.shards import PredictJob, predict
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.evaluation import Evaluation
+from edgebench.sources import fingerprint
 from edgebench.specs.data import CalibrationSettings, DataSettings
 
 
@@ -128,6 +131,29 @@ def test_a_class_without_images_is_refused_unless_allowed(workspace: Workspace, 
     assert rows[0].dataset.per_class["contempt"] == 0
 
 
+def test_images_without_a_label_for_any_head_are_refused_before_anything_is_made(
+    fresh: Workspace, faces: Path, tmp_path: Path
+) -> None:
+    unlabelled = tmp_path / "unlabelled"
+    shutil.copytree(faces, unlabelled)
+    for label in (unlabelled / "val_set" / "annotations").glob("*_[va][ar][lo].npy"):
+        np.save(label, "-2")
+    spec = fresh.model_dirs[0] / "tiny.yaml"
+    kept = [line for line in spec.read_text().splitlines() if "expression" not in line and "labels" not in line]
+    spec.write_text("\n".join(kept) + "\n")
+    with pytest.raises(DataError, match=r"none of its .* has a label for tiny .*valence/arousal"):
+        again(fresh, unlabelled)
+    assert fresh.store.database.all() == []
+
+
+def test_a_label_that_the_model_does_not_know_is_refused_before_anything_is_made(fresh: Workspace, faces: Path) -> None:
+    spec = fresh.model_dirs[0] / "tiny.yaml"
+    spec.write_text(spec.read_text().replace(", contempt", ""))
+    with pytest.raises(UnknownName, match="contempt"):
+        again(fresh, faces)
+    assert fresh.store.database.all() == []
+
+
 def test_images_that_calibrated_an_artifact_cannot_judge_it(workspace: Workspace, faces: Path, tmp_path: Path) -> None:
     from edgebench.pipeline.datasets import evaluation_samples
     from edgebench.pipeline.evaluate import _refuse_overlap
@@ -163,7 +189,7 @@ def test_a_nan_names_the_row_the_head_and_how_many_images(made: Workspace, faces
     spec = made.model("tiny")
     samples = evaluation_samples(made, spec, of(faces))
     values = np.zeros((len(samples), 8), np.float32)
-    row = _Row("key", spec, samples, of(faces), {})
+    row = _Row("key", spec, fingerprint(spec), samples, of(faces), {})
     assert _nonfinite(made, row, Predicted("key", {"expression": values}, 0.0)) is None
     values[3, 2] = np.nan
     error = _nonfinite(made, row, Predicted("key", {"expression": values}, 0.0))
@@ -176,3 +202,28 @@ def test_an_archive_depends_on_its_content_only() -> None:
     assert npz({"a": array}) == npz({"a": array.copy(order="F")})
     with np.load(io.BytesIO(npz({"a": array}))) as arrays:
         np.testing.assert_array_equal(arrays["a"], array)
+
+
+def test_pictures_left_out_are_named_in_the_terminal_and_with_the_numbers(
+    project: Path, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "faces"
+    shutil.copytree(faces, folder)
+    victims = [sorted((folder / part / "images").iterdir())[0] for part in ("train_set", "val_set")]
+    for victim in victims:
+        victim.write_bytes(victim.read_bytes()[:300])
+    workspace = Workspace.open(
+        home=tmp_path / "home", model_dirs=[project / "model_specs"], jobs=2, progress=Lines(verbose=False)
+    )
+    data = DataSettings(folder=str(folder), tolerance=0.1, calibration=CalibrationSettings(count=64))
+    found = evaluate(workspace, Choice.of("tiny", formats="tflite", recipes="int8"), data=data)
+    said = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    assert len(said) == 2
+    results = evaluation_results(workspace, found)
+    (evaluated,) = [caveat for caveat in results.caveats if caveat.kind == "unreadable-images"]
+    (int8,) = [row for row in results.variants if row.recipe == "int8"]
+    (calibrated,) = [caveat for caveat in int8.caveats if caveat.kind == "unreadable-images"]
+    for victim, caveat, purpose in zip(victims, (calibrated, evaluated), ("calibration", "evaluation"), strict=True):
+        assert victim.name in caveat.text
+        assert purpose in caveat.text
+        assert any(victim.name in line for line in said)

@@ -18,7 +18,29 @@ def test_a_variant_of_the_store_is_told_at_once(made: Workspace) -> None:
 @pytest.mark.parametrize("name", ["tiny.tflite-int8.tflite", "tiny.onnx-int8.onnx", "tiny.coreml-int8.mlpackage"])
 def test_a_file_is_read_by_its_suffix(made: Workspace, name: str) -> None:
     file = made.store.home / "artifacts" / name
-    assert inspect(made, str(file))[1].compute_int8 > 0
+    operators = inspect(made, str(file))[1]
+    assert operators.compute_int8 > 0
+    assert {kind: sum(counts.values()) for kind, counts in operators.by_precision.items()} == operators.by_type
+    assert sum(counts.get("int8", 0) for counts in operators.by_precision.values()) >= operators.int8
+
+
+@pytest.mark.parametrize(
+    ("variant", "kind", "precision"),
+    [
+        ("tflite-fp32", "CONV_2D", "fp32"),
+        ("tflite-fp16", "CONV_2D", "fp32"),
+        ("tflite-int8", "CONV_2D", "int8"),
+        ("onnx-int8", "QLinearConv", "int8"),
+        ("coreml-fp32", "conv", "fp32"),
+        ("coreml-fp16", "conv", "fp16"),
+        ("coreml-int8", "conv", "int8"),
+    ],
+)
+def test_every_kind_of_operator_says_what_it_computes_in(
+    made: Workspace, variant: str, kind: str, precision: str
+) -> None:
+    operators = inspect(made, f"tiny.{variant}")[1]
+    assert operators.by_precision[kind] == {precision: operators.by_type[kind]}
 
 
 def test_an_unknown_variant_and_an_unknown_suffix_are_answered(made: Workspace, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from edgebench.errors import NothingMeasured, UnknownName
 from edgebench.pipeline.measure import Measured, measure
 from edgebench.pipeline.quantize import Choice
 from edgebench.pipeline.workspace import Workspace
+from edgebench.records.artifact import Artifact
 from edgebench.records.measurement import Block, MeasurementJob
 from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import CalibrationSettings, DataSettings
@@ -64,6 +65,20 @@ def test_a_device_that_runs_nothing_says_why(workspace: Workspace, faces: Path, 
 def test_a_device_that_is_not_there_is_named(workspace: Workspace, faces: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'bench'"):
         again(workspace, faces, tmp_path, device="bensch")
+
+
+def test_nothing_is_made_for_a_device_that_is_not_there(fresh: Workspace, faces: Path) -> None:
+    with pytest.raises(UnknownName, match="unknown device"):
+        measure(fresh, Choice.of("tiny"), device="nope", data=of(faces))
+    assert fresh.store.latest(Artifact) == []
+
+
+def test_a_job_asked_for_again_is_the_newest(workspace: Workspace, faces: Path, tmp_path: Path) -> None:
+    first = again(workspace, faces, tmp_path, only="tflite-fp32")
+    again(workspace, faces, tmp_path, only="onnx-fp32")
+    assert workspace.store.latest(MeasurementJob)[-1].job != first.job.job
+    again(workspace, faces, tmp_path, only="tflite-fp32")
+    assert workspace.store.latest(MeasurementJob)[-1].job == first.job.job
 
 
 def test_a_second_call_measures_nothing_and_force_measures_anew(

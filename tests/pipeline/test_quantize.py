@@ -6,11 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.errors import ConversionError, DataError, ModelFileError, NonFiniteOutput, UnknownName, UsageError
+from edgebench.errors import (
+    ConversionError,
+    DataError,
+    ModelFileError,
+    NonFiniteOutput,
+    StoreError,
+    UnknownName,
+    UsageError,
+)
 from edgebench.pipeline.quantize import Choice, over_budget, quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact
 from edgebench.specs.data import CalibrationSettings, DataSettings
+from edgebench.store.verify import repair, verify
 
 
 def of(folder: Path, count: int = 32, seed: int = 0) -> DataSettings:
@@ -71,6 +80,58 @@ def test_files_are_exported_with_their_manifests(workspace: Workspace, faces: Pa
     assert (out / "tiny.coreml-fp16.mlpackage" / "Manifest.json").is_file()
     manifest = json.loads((out / "tiny.onnx-int8.onnx.json").read_text())
     assert manifest == json.loads(next(a for a in artifacts if a.variant == "tiny.onnx-int8").model_dump_json())
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped", "gone"])
+@pytest.mark.parametrize("name", ["tiny.tflite-int8.tflite", "tiny.coreml-fp16.mlpackage/Manifest.json"])
+def test_an_exported_file_that_was_damaged_is_written_again(
+    workspace: Workspace, faces: Path, tmp_path: Path, damage: str, name: str
+) -> None:
+    choice, file = Choice.of("tiny", only=["tflite-int8", "coreml-fp16"]), tmp_path / "out" / name
+    quantize(workspace, choice, data=of(faces), out=tmp_path / "out")
+    whole = file.read_bytes()
+    match damage:
+        case "truncated":
+            file.write_bytes(whole[:-1])
+        case "emptied":
+            file.write_bytes(b"")
+        case "flipped":
+            file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        case "gone":
+            file.unlink()
+    quantize(workspace, choice, data=of(faces), out=tmp_path / "out")
+    assert file.read_bytes() == whole
+
+
+def test_an_exported_file_that_is_whole_is_left_alone(workspace: Workspace, faces: Path, tmp_path: Path) -> None:
+    times = []
+    for _ in range(2):
+        again(workspace, faces, out=tmp_path / "out")
+        times.append({path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")})
+    assert times[0] == times[1]
+
+
+def test_an_out_folder_that_cannot_be_written_is_a_store_error(
+    workspace: Workspace, faces: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="a file stands where a folder must be"):
+        again(workspace, faces, out=tmp_path / "file" / "out")
+
+
+def test_a_damaged_blob_is_named_and_after_a_repair_made_again(
+    workspace: Workspace, faces: Path, tmp_path: Path
+) -> None:
+    choice = Choice.of("tiny", only="tflite-int8")
+    (artifact,) = quantize(workspace, choice, data=of(faces))
+    blob = workspace.store.blobs.path(artifact.blob)
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(StoreError, match=f"{artifact.blob}: is damaged"):
+        quantize(workspace, choice, data=of(faces), out=tmp_path / "out")
+    repair(workspace.store, verify(workspace.store))
+    quantize(workspace, choice, data=of(faces), out=tmp_path / "out")
+    assert blob.read_bytes() == (tmp_path / "out" / artifact.file_name).read_bytes() == whole
 
 
 def test_only_picks_variants(workspace: Workspace, faces: Path) -> None:

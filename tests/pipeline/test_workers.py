@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.errors import ConversionError, WorkerDied
+from edgebench.errors import ConversionError, EdgebenchError, StoreError, SystemRefused, WorkerDied
 from edgebench.pipeline.workers import Outcome, Task, _Worker, run_tasks
 
 
@@ -62,8 +63,41 @@ def test_a_surprise_names_itself_and_the_log(tmp_path: Path) -> None:
 
 def test_a_native_crash_costs_one_task(tmp_path: Path) -> None:
     first, second = outcomes(tmp_path, task("crash"), task("double", number=1), jobs=1)
-    assert f"signal {int(signal.SIGSEGV)}" in str(first.error)
+    assert "killed by SIGSEGV" in str(first.error)
+    assert "memory" not in str(first.error)
     assert second.value == 2
+
+
+def test_a_child_killed_from_outside_suggests_what_helps_against_want_of_memory(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, task("vanish"))
+    assert isinstance(outcome.error, WorkerDied)
+    assert "killed by SIGKILL" in outcome.error.problem
+    assert "--jobs 1" in outcome.error.fix
+    assert str(tmp_path / "log") in outcome.error.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "kind", "subject"),
+    [("ENOSPC", errno.ENOSPC, StoreError, "big.onnx"), ("EACCES", errno.EACCES, SystemRefused, "big.onnx")],
+)
+def test_what_the_system_refuses_a_child_keeps_its_name(
+    tmp_path: Path, name: str, number: int, kind: type[EdgebenchError], subject: str
+) -> None:
+    (outcome,) = outcomes(tmp_path, task("be_refused", number=number, file=subject))
+    assert type(outcome.error) is kind
+    assert outcome.error.problem.capitalize() == os.strerror(number)
+    assert outcome.error.subject == subject
+
+
+def test_a_child_out_of_memory_is_no_bug(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, task("overeat"))
+    assert isinstance(outcome.error, SystemRefused)
+    assert (outcome.error.problem, outcome.error.subject) == ("out of memory", "overeat")
+
+
+def test_a_log_on_a_full_disk_stops_no_child() -> None:
+    (outcome,) = run_tasks([task("surprise")], jobs=1, log=Path("/dev/full"))
+    assert "ZeroDivisionError: last line" in str(outcome.error)
 
 
 def test_leaving_early_kills_the_children(tmp_path: Path) -> None:

@@ -27,6 +27,18 @@ def crash(report: object) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def vanish(report: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def be_refused(report: object, number: int, file: str) -> None:
+    raise OSError(number, os.strerror(number), file)
+
+
+def overeat(report: object) -> None:
+    bytearray(1 << 62)
+
+
 def sleep(report: Callable[[int, int, str], None], seconds: float) -> None:
     report(0, 1, str(os.getpid()))
     time.sleep(seconds)

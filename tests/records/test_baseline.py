@@ -66,11 +66,21 @@ def test_a_part_is_taken_by_model():
     assert SMALL.of_models(("a0",)).variants == {}
 
 
-def test_an_update_keeps_what_was_not_measured_again():
+def test_an_update_replaces_models_as_a_whole_and_keeps_the_others():
     newer = Baseline(variants={"b.onnx-int8": BaselineVariant(sha256="3", size_bytes=19)})
-    updated = SMALL.updated(newer)
+    more = BaselineVariant(sha256="4", size_bytes=7)
+    updated = SMALL.model_copy(update={"variants": {**SMALL.variants, "b.onnx-fp32": more}}).updated(newer)
+    assert set(updated.variants) == {"a0.5.tflite-fp32", "b.onnx-int8"}
     assert updated.variants["b.onnx-int8"].size_bytes == 19
     assert updated.variants["a0.5.tflite-fp32"] == SMALL.variants["a0.5.tflite-fp32"]
+
+
+def test_scores_that_a_newer_one_lacks_are_named_and_variants_that_it_lacks_are_not():
+    scored = SMALL.variants["a0.5.tflite-fp32"]
+    scores = scored.scores.model_copy(update={"metrics": {"f1": 0.4}})
+    for newer in (scored.model_copy(update={"scores": None}), scored.model_copy(update={"scores": scores})):
+        assert SMALL.scores_lost_in(Baseline(variants={"a0.5.tflite-fp32": newer})) == ["a0.5.tflite-fp32"]
+    assert SMALL.scores_lost_in(SMALL) == SMALL.scores_lost_in(Baseline(variants={})) == []
 
 
 def test_writing_leaves_only_the_file_readable_as_any_other(tmp_path):

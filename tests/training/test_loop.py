@@ -103,6 +103,16 @@ def test_finished_training_is_not_repeated_but_may_be_prolonged(spec, make_sampl
     assert len(longer.epochs) == 2
 
 
+def test_fewer_epochs_than_were_trained_are_refused_not_answered_with_the_longer_training(spec, make_samples, tmp_path):
+    samples, validation = make_samples(16), make_samples(6)
+    train(spec, samples, validation, folder=tmp_path, epochs=3)
+    trained = sha256_file(tmp_path / WEIGHTS_FILE)
+    with pytest.raises(UsageError, match=r"after 3 epochs, 2 were asked for \(fix: ask for 3 or more, .*--restart"):
+        train(spec, samples, validation, folder=tmp_path, epochs=2)
+    assert sha256_file(tmp_path / WEIGHTS_FILE) == trained
+    assert len(train(spec, samples, validation, folder=tmp_path, epochs=2, resume=False).epochs) == 2
+
+
 def test_another_seed_gives_other_weights(spec, make_samples, tmp_path):
     samples, validation = make_samples(16), make_samples(6)
     one, other = (train(spec, samples, validation, folder=tmp_path / str(s), epochs=1, seed=s) for s in (0, 1))
@@ -159,10 +169,22 @@ def test_other_images_under_equal_labels_do_not_continue_a_checkpoint(spec, make
         train(spec, make_samples(40, seed=5), make_samples(6), folder=tmp_path, epochs=2)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"seed": -1}])
-def test_no_epochs_and_negative_seeds_are_refused(spec, make_samples, tmp_path, wrong):
-    with pytest.raises(UsageError, match="tiny_net: "):
+@pytest.mark.parametrize(
+    ("wrong", "said"), [({"epochs": 0}, "0 epochs train nothing"), ({"seed": -1}, "seed -1 is negative")]
+)
+def test_no_epochs_and_negative_seeds_are_refused(spec, make_samples, tmp_path, wrong, said):
+    with pytest.raises(UsageError, match=f"tiny_net: {said}"):
         train(spec, make_samples(16), make_samples(6), folder=tmp_path, **wrong)
+
+
+def test_a_head_without_any_label_is_named(spec, make_samples, tmp_path):
+    samples = make_samples(16)
+    samples.expression[:] = -1
+    with pytest.raises(DataError, match="training samples: none has a label for expression"):
+        train(spec, samples, make_samples(6), folder=tmp_path)
+    samples.valence_arousal[:, 1] = np.nan  # half a label is none
+    with pytest.raises(DataError, match="none has a label for expression, valence_arousal"):
+        train(spec, samples, make_samples(6), folder=tmp_path)
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.9])

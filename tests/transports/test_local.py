@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.errors import DeviceError
+from edgebench.errors import DeviceError, StoreError
 from edgebench.transports.local import LocalTransport, agent_environment
 
 
@@ -185,3 +187,13 @@ def test_stop_ends_what_runs_from_another_thread(tmp_path: Path) -> None:
     transport.stop()
     thread.join(timeout=10)
     assert found == [-9]
+
+
+def test_a_full_disk_is_named(here, file, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    here.put(file, "m.bin")
+    with pytest.raises(StoreError, match="no space left on device"):
+        here.get("m.bin", tmp_path / "back.bin")

@@ -1,37 +1,33 @@
-"""The gate: results against the budgets of the models and against a baseline. Pure functions of records.
+"""What the gate holds a variant to. A rule is one function and one row in `RULES`.
 
-A rule is one function and one row in `RULES`. What the baseline holds and was not measured again fails:
-a check that measures less must not pass for it. An accuracy budget that nobody measured is inconclusive. A
-latency budget that could not be judged is shown and fails nothing, as no machine can measure everything
-(CoreML on Linux, for one).
+An accuracy budget that nobody measured is inconclusive. A latency budget that could not be judged is shown and
+fails nothing, as no machine can measure everything (CoreML on Linux, for one).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from edgebench.frozen import Frozen
-from edgebench.records.baseline import Baseline, BaselineScores, BaselineVariant
+from edgebench.records.baseline import BaselineVariant
 from edgebench.records.dataset import DatasetInfo
-from edgebench.records.finding import Finding, GateResult, Status
-from edgebench.records.results import CRITERIA, Estimate, Latency, Results, VariantResult
+from edgebench.records.finding import Status
+from edgebench.records.results import CRITERIA, Estimate, Latency, VariantResult
 from edgebench.specs.model import Budgets
 from edgebench.specs.variant import SOURCE
 from edgebench.units import NOT_MEASURED, percent_text, points_text, ratio_text, score_text
 
-NonNegative = Annotated[float, Field(ge=0)]
-
 ROUNDING = 1e-6
 """Sums of floats differ this much between processors without a single answer being another."""
 
-_EVALUATE = "run `edgebench evaluate`"
+EVALUATE = "run `edgebench evaluate`"
 _MEASURE = "run `edgebench run` with more rounds on a quiet device"
 _ACCEPT = "if this is meant, run `edgebench baseline` and commit the file"
-_KEEP = "run `edgebench baseline` to hold what was gained"
+KEEP = "run `edgebench baseline` to hold what was gained"
 _WORST: tuple[Status, ...] = ("fail", "inconclusive", "not-measured", "pass")
 
 
@@ -39,8 +35,8 @@ class GateRules(Frozen):
     """How much worse than the baseline is still good."""
 
     growth_bytes: Annotated[int, Field(ge=0)] = 0
-    growth_share: NonNegative = 0.0
-    allowed_loss: NonNegative = Field(default=0.0, description="of accuracy, as a share")
+    growth_share: Annotated[float, Field(ge=0, le=100)] = 0.0
+    allowed_loss: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="of accuracy, as a share")
     latency_ratio: Annotated[float, Field(gt=0)] = Field(default=1.05, description="over the baseline's artifact")
 
 
@@ -71,45 +67,6 @@ class Outcome(NamedTuple):
 Rule = Callable[[Case], Outcome | None]
 
 
-def judge(
-    results: Results,
-    baseline: Baseline | None,
-    *,
-    budgets: Mapping[str, Budgets],
-    rules: GateRules | None = None,
-    side_by_side: Mapping[str, Estimate] | None = None,
-) -> GateResult:
-    """One finding for each rule that is about a variant.
-
-    Args:
-        budgets: by model; a model that is not in it has none.
-        side_by_side: variant -> latency over that of the baseline's artifact, measured interleaved with it.
-            None: latency is not held against the baseline.
-    """
-    held = baseline.variants if baseline else {}
-    findings = []
-    for now in results.variants:
-        case = Case(
-            now=now,
-            budgets=budgets.get(now.model),
-            base=held.get(now.variant),
-            dataset=results.dataset,
-            rules=rules or GateRules(),
-            side_by_side=(side_by_side or {}).get(now.variant),
-            latency_asked=side_by_side is not None,
-        )
-        findings += [_finding(name, now.variant, outcome) for name, rule in RULES.items() if (outcome := rule(case))]
-    names = {now.variant for now in results.variants}
-    findings += [_missing(name) for name in sorted(held) if name not in names]
-    new = sorted(names - held.keys()) if baseline else []
-    return GateResult(findings=tuple(findings), notes=tuple(f"{name} is not in the baseline: {_KEEP}" for name in new))
-
-
-def make_baseline(results: Results) -> Baseline:
-    """What `judge` will hold later results against."""
-    return Baseline(variants={now.variant: _held(now, results.dataset) for now in results.variants})
-
-
 def max_bytes(case: Case) -> Outcome | None:
     limit, size = case.budgets.max_bytes if case.budgets else None, case.now.size_bytes
     if limit is None or case.now.format == SOURCE:
@@ -131,10 +88,10 @@ def max_accuracy_loss(case: Case) -> Outcome | None:
         return None  # it has no accuracy to lose
     if drift is None:
         # Any machine can measure this one, so leaving it out is no way to pass.
-        return Outcome("inconclusive", allowed, NOT_MEASURED, _EVALUATE)
+        return Outcome("inconclusive", allowed, NOT_MEASURED, EVALUATE)
     if drift.margin != margin:
         found = f"judged against a margin of {points_text(drift.margin).lstrip('+')}"
-        return Outcome("inconclusive", allowed, found, f"{_EVALUATE} again: the budget has changed")
+        return Outcome("inconclusive", allowed, found, f"{EVALUATE} again: the budget has changed")
     advice = {
         "fail": "ship a recipe that passes, or raise budgets.max_accuracy_loss",
         "inconclusive": "evaluate on more images",
@@ -164,7 +121,7 @@ def baseline_size(case: Case) -> Outcome | None:
         return Outcome("not-measured", allowed, NOT_MEASURED, "run `edgebench quantize`")
     if found > limit:
         return Outcome("fail", allowed, f"{_bytes(found)}, {_bytes(found - held)} more than the baseline", _ACCEPT)
-    return Outcome("pass", allowed, _bytes(found), _KEEP if found < held else "")
+    return Outcome("pass", allowed, _bytes(found), KEEP if found < held else "")
 
 
 def baseline_accuracy(case: Case) -> Outcome | None:
@@ -175,7 +132,7 @@ def baseline_accuracy(case: Case) -> Outcome | None:
     floor = held.metrics[criterion] - case.rules.allowed_loss
     allowed = f"{criterion} of at least {_score(criterion, floor)} on {_images(held.dataset, held.samples)}"
     if not case.now.scores or not case.dataset or criterion not in case.now.scores.metrics:
-        return Outcome("not-measured", allowed, NOT_MEASURED, _EVALUATE)
+        return Outcome("not-measured", allowed, NOT_MEASURED, EVALUATE)
     value, samples = case.now.scores.metrics[criterion].value, case.now.scores.samples
     found = f"{_score(criterion, value)} on {_images(case.dataset.name, samples)}"
     if (held.dataset_id, held.samples) != (case.dataset.id, samples):
@@ -183,7 +140,7 @@ def baseline_accuracy(case: Case) -> Outcome | None:
         return Outcome("inconclusive", allowed, found, "evaluate on the baseline's images, or make a new baseline")
     if value < floor - ROUNDING:
         return Outcome("fail", allowed, found, f"undo what changed the model; {_ACCEPT}")
-    return Outcome("pass", allowed, found, _KEEP if value > held.metrics[criterion] + ROUNDING else "")
+    return Outcome("pass", allowed, found, KEEP if value > held.metrics[criterion] + ROUNDING else "")
 
 
 def baseline_int8_operators(case: Case) -> Outcome | None:
@@ -196,7 +153,7 @@ def baseline_int8_operators(case: Case) -> Outcome | None:
     found = f"{case.now.operators.compute_int8} of {case.now.operators.compute}"
     if case.now.operators.compute_int8 < held:
         return Outcome("fail", allowed, found, f"see which stayed in float with `edgebench inspect`; {_ACCEPT}")
-    return Outcome("pass", allowed, found, _KEEP if case.now.operators.compute_int8 > held else "")
+    return Outcome("pass", allowed, found, KEEP if case.now.operators.compute_int8 > held else "")
 
 
 def baseline_latency(case: Case) -> Outcome | None:
@@ -221,40 +178,6 @@ RULES: dict[str, Rule] = {
     "baseline.int8_operators": baseline_int8_operators,
     "baseline.latency": baseline_latency,
 }
-
-
-def _finding(rule: str, variant: str, outcome: Outcome) -> Finding:
-    required = rule.startswith("baseline.")
-    return Finding(rule=rule, variant=variant, required=required, **outcome._asdict())
-
-
-def _missing(variant: str) -> Finding:
-    return Finding(
-        rule="baseline.missing",
-        variant=variant,
-        status="not-measured",
-        allowed="measured, as the baseline holds it",
-        found="not in these results",
-        advice="make and measure it, or run `edgebench baseline` to let it go",
-        required=True,
-    )
-
-
-def _held(now: VariantResult, dataset: DatasetInfo | None) -> BaselineVariant:
-    scores = None
-    if now.scores and dataset:
-        scores = BaselineScores(
-            dataset=dataset.name,
-            dataset_id=dataset.id,
-            samples=now.scores.samples,
-            metrics={name: estimate.value for name, estimate in now.scores.metrics.items()},
-        )
-    return BaselineVariant(
-        sha256=now.sha256,
-        size_bytes=None if now.format == SOURCE else now.size_bytes,
-        compute_int8=now.operators.compute_int8 if now.operators else None,
-        scores=scores,
-    )
 
 
 def _ratio_to_fp32(latency: Latency, limit: float) -> tuple[Status, str]:
