@@ -55,7 +55,8 @@ def static_int8(float_file: Path, model: onnx.ModelProto, calibration: Sequence[
             calibration_cache_path=cache,
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            activation_type=QuantType.QInt8,
+            # Signed ones would do for a chain of layers; where branches meet, onnxruntime on x86 leaves them in float.
+            activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
         return onnx.load_model(made)
@@ -105,6 +106,7 @@ CONVERTERS: Mapping[str, Converter] = {
     "keras-h5": Converter("edgebench.targets.onnx:from_tensorflow", ("tensorflow", "keras", "tf-keras", "tf2onnx")),
     "tensorflow": Converter("edgebench.targets.onnx:from_tensorflow", ("tensorflow", "tf2onnx")),
     "onnx": Converter("edgebench.targets.onnx:from_onnx"),
+    "torch": Converter("edgebench.targets.torch_graph:to_onnx", ("torch", "onnxscript")),
 }
 
 
@@ -118,7 +120,7 @@ class Onnx:
             convert(self.converters, source, contract_shape, out, format_name="onnx")
 
     def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
-        """fp16 keeps float32 at input and output; int8 is static QDQ, signed, with per-channel weights."""
+        """fp16 keeps float32 at input and output; int8 is static QDQ, its weights signed and per-channel."""
         quantized = by_recipe(recipe, RECIPES, format_name="onnx")
         with reading(float_file):
             model = onnx_graph.read(float_file)

@@ -25,10 +25,10 @@ def test_int8_weights_are_signed_with_a_scale_per_channel(int8):
     assert seen == 6
 
 
-def test_int8_activations_are_signed(int8):
+def test_int8_activations_are_unsigned_so_that_branches_stay_in_int8(int8):
     constants = {tensor.name: tensor.data_type for tensor in int8.graph.initializer}
     zeros = {constants[node.input[2]] for node in int8.graph.node if node.op_type == "QuantizeLinear"}
-    assert zeros == {TensorProto.INT8}
+    assert zeros == {TensorProto.UINT8}
 
 
 @pytest.mark.parametrize("recipe", ["fp32", "fp16", "int8"])
