@@ -11,6 +11,14 @@ from typing import Any
 
 from edgebench.errors import MissingPackage, UnknownName
 
+EXTRAS = dict.fromkeys(("torch", "litert-torch", "litert_torch", "onnxscript"), "torch")
+"""Packages and modules that come with an extra of edgebench."""
+
+
+def install(package: str) -> str:
+    """The command that installs what is missing."""
+    return f"pip install 'edgebench[{EXTRAS[package]}]'" if package in EXTRAS else f"pip install {package}"
+
 
 def resolve(table: Mapping[str, str], name: str, *, kind: str) -> Any:
     """The object registered under `name`, imported now.
@@ -28,5 +36,5 @@ def resolve(table: Mapping[str, str], name: str, *, kind: str) -> Any:
         if exc.name and exc.name.partition(".")[0] == "edgebench":
             raise  # our own mistake, not a missing package
         raise MissingPackage(
-            f"needs the package {exc.name!r}", subject=f"{kind} {name}", fix=f"pip install {exc.name}"
+            f"needs the package {exc.name!r}", subject=f"{kind} {name}", fix=install(str(exc.name))
         ) from exc

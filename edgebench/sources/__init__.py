@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from edgebench.digests import sha256_file, sha256_json
 from edgebench.errors import ModelFileError
 from edgebench.registry import resolve
+from edgebench.specs.source import ZooSource
+from edgebench.zoo import architecture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,16 +17,19 @@ if TYPE_CHECKING:
     from edgebench.specs.model import ModelSpec
 
 LOADERS = {  # by the kind of source that the spec states
-    "ZooSource": "edgebench.sources.keras:from_zoo",
+    "ZooSource": "edgebench.sources.zoo:from_zoo",
     "KerasSource": "edgebench.sources.keras:from_file",
     "SavedModelSource": "edgebench.sources.saved_model:from_folder",
     "OnnxSource": "edgebench.sources.onnx:from_file",
     "TfliteSource": "edgebench.sources.tflite:from_file",
+    "TorchSource": "edgebench.sources.torch_module:from_factory",
+    "ExportedSource": "edgebench.sources.torch_exported:from_file",
 }
 
 CONTENTS = {  # kinds whose content is more than one file or folder
     "ZooSource": "edgebench.sources.keras:zoo_content",
     "OnnxSource": "edgebench.sources.onnx:content",
+    "TorchSource": "edgebench.sources.torch_factory:content",
 }
 
 PACKAGES = {  # by framework: those whose versions decide a source's answers
@@ -33,6 +38,7 @@ PACKAGES = {  # by framework: those whose versions decide a source's answers
     "tensorflow": ("tensorflow",),
     "onnx": ("onnxruntime",),
     "tflite": ("ai-edge-litert",),
+    "torch": ("torch",),
 }
 
 
@@ -62,12 +68,22 @@ class Searchable(Source, Protocol):
 
 def framework(spec: ModelSpec) -> str:
     """The framework of the source that `load_source` would give."""
-    return spec.source.framework
+    source = spec.source
+    return architecture(source.architecture).framework if isinstance(source, ZooSource) else source.framework
 
 
 def packages(spec: ModelSpec) -> tuple[str, ...]:
     """Installed packages whose versions decide what the source answers."""
     return PACKAGES[framework(spec)]
+
+
+def size_bytes(spec: ModelSpec, folder: Path | None = None) -> int:
+    """About how much the source's weights take; 0 where they are random and not known to be many."""
+    if spec.has_random_weights:
+        return architecture(spec.source.architecture).weights_bytes if isinstance(spec.source, ZooSource) else 0
+    path = spec.source_file(folder)
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
 def load_source(spec: ModelSpec, folder: Path | None = None, *, known_as: str | None = None) -> Source:

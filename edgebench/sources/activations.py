@@ -1,4 +1,4 @@
-"""Are a model's answers what the spec says they are? Held against the activation of every expression head."""
+"""Are a model's answers what the spec says they are? Held against the activation of every class head."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from edgebench.errors import ModelFileError
-from edgebench.specs.model import ExpressionHead
+from edgebench.specs.model import ClassHead
 from edgebench.specs.variant import source_id
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def check_activations(spec: ModelSpec, answers: Mapping[str, np.ndarray]) -> Non
         answers: head name -> float [samples, width] on real samples; what is not finite is passed over.
 
     Raises:
-        ModelFileError: an expression head of the spec states the other activation.
+        ModelFileError: a class head of the spec states the other activation.
     """
     for head in spec.heads:
-        if isinstance(head, ExpressionHead):
+        if isinstance(head, ClassHead):
             _check_head(head, answers[head.name], subject=source_id(spec.name))
 
 
-def _check_head(head: ExpressionHead, answers: np.ndarray, *, subject: str) -> None:
+def _check_head(head: ClassHead, answers: np.ndarray, *, subject: str) -> None:
     import numpy as np
 
     finite = answers[np.isfinite(answers).all(axis=1)].astype(np.float64)

@@ -104,16 +104,18 @@ def from_file(spec: ModelSpec, folder: Path | None) -> KerasModel:
         SpecError: the file is missing.
         ModelFileError: the file is damaged, of another format, holds code, or breaks the contract.
     """
+    source: Any = spec.source
     path = spec.source_file(folder)
-    loaded, keras = (_load_archive if spec.source.framework == "keras" else load_legacy)(path)
+    loaded, keras = (load_archive if source.framework == "keras" else load_legacy)(path)
     _check_finite(loaded, path)
     _check_input(loaded, spec.input, path)
     outputs = _in_head_order(loaded, spec.heads, path, keras)
     model = keras.Model(loaded.inputs[0], outputs, name=MODEL_NAME)
-    return KerasModel(model, spec.heads, framework=spec.source.framework)
+    return KerasModel(model, spec.heads, framework=source.framework)
 
 
-def _load_archive(path: Path) -> tuple[Any, Any]:
+def load_archive(path: Path) -> tuple[Any, Any]:
+    """The model in a `.keras` file and its Keras; raises as `from_file` does."""
     keras = _fresh_keras()
     checked_archive(path)
     with translated(path, "cannot be read as a Keras model", fix="save it again with model.save()"):
@@ -173,12 +175,13 @@ def _check_input(model: Any, contract: InputContract, path: Path) -> None:
 
 
 def _in_head_order(model: Any, heads: Sequence[Head], path: Path, keras: Any) -> list[Any]:
-    outputs = _named_outputs(model, keras)
+    outputs = named_outputs(model, keras)
     places = outputs_of_heads([(name, output.shape) for name, output in outputs.items()], heads, path)
     return [list(outputs.values())[place] for place in places]
 
 
-def _named_outputs(model: Any, keras: Any) -> dict[str, Any]:
+def named_outputs(model: Any, keras: Any) -> dict[str, Any]:
+    """Name -> symbolic tensor of each output, in the order in which the model answers."""
     structure = getattr(model, "output", None)  # a Sequential has none before it is called
     if isinstance(structure, dict):
         return dict(structure)

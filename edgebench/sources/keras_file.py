@@ -12,6 +12,8 @@ from edgebench.errors import ModelFileError
 from edgebench.sources.border import translated
 
 ZIP = b"PK\x03\x04"
+PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_A_PICKLE = "a Python pickle, which may hold code and is not opened"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ARITHMETIC = ("math.", "nn.", "__operators__.", "linalg.", "compat.v1.nn.", "image.resize")
 RESHAPING = frozenset(
@@ -29,7 +31,8 @@ def checked_weights(path: Path, *, arrays: int) -> None:
             "is a whole .keras model, not weights", subject=str(path), fix="write `keras:` in place of `weights:`"
         )
     if not magic.startswith(HDF5):
-        raise ModelFileError("is not a .weights.h5 file", subject=str(path), fix="write it with model.save_weights()")
+        problem = f"is {_A_PICKLE}" if magic.startswith(PICKLE) else "is not a .weights.h5 file"
+        raise ModelFileError(problem, subject=str(path), fix="write it with model.save_weights()")
     import h5py
 
     found: list[str] = []
@@ -56,7 +59,8 @@ def checked_archive(path: Path) -> None:
             fix="name it .h5 if it is a whole model, or write `weights:` for weights of the zoo",
         )
     if not magic.startswith(ZIP):
-        raise ModelFileError("is not a .keras file", subject=str(path), fix="write it with model.save('NAME.keras')")
+        problem = f"is {_A_PICKLE}" if magic.startswith(PICKLE) else "is not a .keras file"
+        raise ModelFileError(problem, subject=str(path), fix="write it with model.save('NAME.keras')")
     with (
         translated(path, "the archive is damaged or cut short", fix="fetch or save it again"),
         zipfile.ZipFile(path) as archive,
@@ -72,8 +76,10 @@ def checked_legacy(path: Path) -> None:
     """Refuses what is no whole model in an HDF5 file, or would run code of its own."""
     magic = _magic(path)
     if not magic.startswith(HDF5):
-        kind = "a .keras archive" if magic.startswith(ZIP) else "no HDF5 file"
-        raise ModelFileError(f"is {kind}, not an .h5 model", subject=str(path), fix="name it by what it is")
+        kind = "a zip archive" if magic.startswith(ZIP) else _A_PICKLE if magic.startswith(PICKLE) else "no HDF5 file"
+        raise ModelFileError(
+            f"is {kind}, not an .h5 model", subject=str(path), fix="save it with model.save('NAME.h5')"
+        )
     import h5py
 
     with (

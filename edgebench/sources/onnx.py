@@ -33,7 +33,7 @@ class OnnxModel:
         self.model = model
         self.heads = tuple(heads)
         self._answers = list(answers)
-        self._session = _session(model)
+        self._session = session_of(model)
 
     def predict(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
         return answer_in_batches(lambda batch: _run(self._session, self._answers, batch), inputs, self.heads, batch=1)
@@ -48,7 +48,7 @@ def from_file(spec: ModelSpec, folder: Path | None) -> OnnxModel:
     """
     path = spec.source_file(folder)
     with translated(path, "cannot be read as an ONNX model", fix="export or fetch it again"):
-        model = _read(path)
+        model = read_model(path)
     _check_input(model, spec.input, path)
     finite_or_refused({tensor.name: _array(tensor) for tensor in model.graph.initializer}, path)
     with translated(path, "onnxruntime does not run it", fix="export it again for one sample of the spec's input size"):
@@ -66,7 +66,8 @@ def content(spec: ModelSpec, folder: Path | None) -> dict[str, Any]:
     return {"onnx": sha256_file(path), "data": {file.name: sha256_file(file) for file in beside if file.is_file()}}
 
 
-def _read(path: Path) -> onnx.ModelProto:
+def read_model(path: Path) -> onnx.ModelProto:
+    """The whole model, external data included; its inputs are those that are no weights."""
     import onnx
     from onnx.external_data_helper import load_external_data_for_model
 
@@ -112,7 +113,7 @@ def _check_place(tensor: onnx.TensorProto, path: Path) -> None:
 
 def _check_input(model: onnx.ModelProto, contract: InputContract, path: Path) -> None:
     check_inputs(
-        [(_shape(value), _dtype(value)) for value in model.graph.input],
+        described(model),
         contract,
         path,
         fix="export it with one image as its only input",
@@ -122,6 +123,11 @@ def _check_input(model: onnx.ModelProto, contract: InputContract, path: Path) ->
         raise ModelFileError(
             f"takes batches of {batch} only", subject=str(path), fix="export it for one sample, or with a free batch"
         )
+
+
+def described(model: onnx.ModelProto) -> list[tuple[Shape, str]]:
+    """Shape and dtype of every input."""
+    return [(_shape(value), _dtype(value)) for value in model.graph.input]
 
 
 def _shape(value: onnx.ValueInfoProto) -> Shape:
@@ -158,11 +164,11 @@ def _answered(model: onnx.ModelProto, shape: Sequence[int]) -> list[tuple[str, S
     import numpy as np
 
     names = [value.name for value in model.graph.output]
-    answers = _run(_session(model), names, np.zeros(shape, np.float32))
+    answers = _run(session_of(model), names, np.zeros(shape, np.float32))
     return [(name, answer.shape) for name, answer in zip(names, answers, strict=True)]
 
 
-def _session(model: onnx.ModelProto) -> Any:
+def session_of(model: onnx.ModelProto) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

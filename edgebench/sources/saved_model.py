@@ -84,25 +84,31 @@ def from_folder(spec: ModelSpec, folder: Path | None) -> SavedModel:
     """
     source: Any = spec.source
     path = spec.source_file(folder)
-    _refuse_code(path)
-    with translated(path, "cannot be read as a SavedModel", fix="save or fetch it again"):
-        import tensorflow as tf
-
-        loaded = tf.saved_model.load(str(path))
-        signatures = loaded.signatures
-    if source.signature not in signatures:
-        raise ModelFileError(
-            f"has no signature {source.signature!r}, only {', '.join(signatures) or 'none at all'}",
-            subject=str(path),
-            fix="state `signature` under `source`, or save it with tf.saved_model.save(..., signatures=...)",
-        )
-    function = signatures[source.signature]
+    loaded = load_folder(path, source.signature)
+    function = loaded.signatures[source.signature]
     _check_input(function, spec, path)
     finite_or_refused({variable.name: variable.numpy() for variable in function.variables}, path)
     with translated(path, "cannot be run", fix="save it again for one input of the spec's size"):
         outputs = [(name, list(value.shape)) for name, value in sorted(function.structured_outputs.items())]
     places = outputs_of_heads(outputs, spec.heads, path)
     return SavedModel(Signature(loaded, source.signature, [outputs[place][0] for place in places]), spec.heads)
+
+
+def load_folder(path: Path, signature: str) -> Any:
+    """What is in the folder, which owns the variables of its signatures; raises as `from_folder` does."""
+    _refuse_code(path)
+    with translated(path, "cannot be read as a SavedModel", fix="save or fetch it again"):
+        import tensorflow as tf
+
+        loaded = tf.saved_model.load(str(path))
+        signatures = loaded.signatures
+    if signature not in signatures:
+        raise ModelFileError(
+            f"has no signature {signature!r}, only {', '.join(signatures) or 'none at all'}",
+            subject=str(path),
+            fix="state `signature` under `source`, or save it with tf.saved_model.save(..., signatures=...)",
+        )
+    return loaded
 
 
 def _check_input(function: Any, spec: ModelSpec, path: Path) -> None:

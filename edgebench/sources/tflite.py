@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.errors import ModelFileError
 from edgebench.sources.batches import answer_in_batches
 from edgebench.sources.border import translated
-from edgebench.sources.contract import check_inputs, outputs_of_heads
+from edgebench.sources.contract import Shape, check_inputs, outputs_of_heads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ class TfliteModel:
         self.model = model
         self.heads = tuple(heads)
         self._places = list(places)
-        self._interpreter = _interpreter(model)
+        self._interpreter = interpreter_of(model)
         self._interpreter.allocate_tensors()
 
     def predict(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -62,9 +62,9 @@ def from_file(spec: ModelSpec, folder: Path | None) -> TfliteModel:
     if data[4:8] != IDENTIFIER:
         raise ModelFileError("is not a TensorFlow Lite file", subject=str(path), fix="convert or fetch it again")
     with translated(path, NOT_RUN, fix=CONVERT_AGAIN):
-        interpreter = _interpreter(data)
+        interpreter = interpreter_of(data)
         kinds = {_dtype(tensor) for tensor in interpreter.get_tensor_details()}
-        inputs = [(_shape(tensor), _dtype(tensor)) for tensor in interpreter.get_input_details()]
+        inputs = described(interpreter)
     _refuse_quantized(kinds, path)
     check_inputs(
         inputs,
@@ -90,6 +90,11 @@ def _refuse_quantized(kinds: set[str], path: Path) -> None:
         )
 
 
+def described(interpreter: Any) -> list[tuple[Shape, str]]:
+    """Shape and dtype of every input."""
+    return [(_shape(tensor), _dtype(tensor)) for tensor in interpreter.get_input_details()]
+
+
 def _shape(tensor: dict[str, Any]) -> list[int | None]:
     """Sizes as the file's signature has them, where it has one: there a free size is -1."""
     signature = tensor["shape_signature"] if len(tensor["shape_signature"]) else tensor["shape"]
@@ -102,7 +107,7 @@ def _dtype(tensor: dict[str, Any]) -> str:
     return str(np.dtype(tensor["dtype"]).name)
 
 
-def _interpreter(data: bytes) -> Any:
+def interpreter_of(data: bytes) -> Any:
     """One thread, its tensors not allocated yet."""
     from ai_edge_litert.interpreter import Interpreter
 

@@ -27,11 +27,12 @@ class ZooSource(_Source):
     """An architecture of the zoo with trained weights; `random` weights serve size and latency only."""
 
     file_key: ClassVar[str] = "weights"
-    framework: ClassVar[str] = "keras"
 
     architecture: str
     options: dict[str, float | int | str | bool] = Field(default={}, description="arguments of the architecture")
-    weights: str = Field(description="path of a .weights.h5 file beside the spec, or `random`")
+    weights: str = Field(
+        description="path of a .weights.h5 file (of a state dict, for a net of PyTorch) beside the spec, or `random`"
+    )
 
     @property
     def file(self) -> str | None:
@@ -79,12 +80,48 @@ class TfliteSource(_Source):
     tflite: str = Field(description="path of a float .tflite file beside the spec")
 
 
+class TorchModule(Frozen):
+    """A net that the user's own code builds, and its trained weights."""
+
+    module: str = Field(
+        pattern=r"^[^:]*[\w/]\.py:[A-Za-z_]\w*$|^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+        description="`file.py:factory` beside the spec or `package.module:factory`: a function (or class) that returns "
+        "the net; it is the user's own code, and runs whenever the model is loaded",
+    )
+    options: dict[str, float | int | str | bool] = Field(default={}, description="arguments of the factory")
+    state_dict: str = Field(description="path of a state dict (.pth, .pt) beside the spec, or `random`")
+
+
+class TorchSource(_Source):
+    """A PyTorch module and its state dict."""
+
+    file_key: ClassVar[str] = "torch.state_dict"
+    framework: ClassVar[str] = "torch"
+
+    torch: TorchModule
+
+    @property
+    def file(self) -> str | None:
+        return None if self.torch.state_dict == RANDOM_WEIGHTS else self.torch.state_dict
+
+
+class ExportedSource(_Source):
+    """A PyTorch program in one .pt2 file, as torch.export.save writes it."""
+
+    file_key: ClassVar[str] = "exported"
+    framework: ClassVar[str] = "torch"
+
+    exported: str = Field(description="path of a .pt2 file beside the spec")
+
+
 SOURCES: dict[str, str] = {
     "architecture": "ZooSource",
     "keras": "KerasSource",
     "saved_model": "SavedModelSource",
     "onnx": "OnnxSource",
     "tflite": "TfliteSource",
+    "torch": "TorchSource",
+    "exported": "ExportedSource",
 }
 """The key that tells a kind of source, and its class."""
 
@@ -104,7 +141,9 @@ AnySource = Annotated[
     | Annotated[KerasSource, Tag("KerasSource")]
     | Annotated[SavedModelSource, Tag("SavedModelSource")]
     | Annotated[OnnxSource, Tag("OnnxSource")]
-    | Annotated[TfliteSource, Tag("TfliteSource")],
+    | Annotated[TfliteSource, Tag("TfliteSource")]
+    | Annotated[TorchSource, Tag("TorchSource")]
+    | Annotated[ExportedSource, Tag("ExportedSource")],
     Discriminator(
         _tag,
         custom_error_type="unknown_source",

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edgebench.errors import ConversionError, EdgebenchError, MissingPackage, ModelFileError, StoreError, refusal
+from edgebench.registry import install
 
 LONGEST_PROBLEM = 300
 
@@ -74,5 +75,5 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        fix = f"pip install {package}, or leave out the format that needs it"
+        fix = f"{install(package)}, or leave out the format that needs it"
         raise MissingPackage("is not installed", subject=f"package {package}", fix=fix) from None

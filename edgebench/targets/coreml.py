@@ -81,6 +81,7 @@ CONVERTERS: Mapping[str, Converter] = {
     "keras": Converter("edgebench.targets.coreml:from_tensorflow", ("tensorflow", "keras")),
     "keras-h5": Converter("edgebench.targets.coreml:from_tensorflow", ("tensorflow", "keras", "tf-keras")),
     "tensorflow": Converter("edgebench.targets.coreml:from_tensorflow", ("tensorflow",)),
+    "torch": Converter("edgebench.targets.torch_graph:to_coreml", ("torch",)),
 }
 
 

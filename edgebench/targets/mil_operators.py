@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from edgebench.errors import UnknownOperator
+from edgebench.targets.mil_activations import ACTIVATIONS
+from edgebench.targets.mil_values import Operator, ints, refuse, value_of
 
 if TYPE_CHECKING:
     from edgebench.targets.mil_graph import Graph
-
-Operator = Any
-"""coremltools' own `Operation`, which carries no type annotations."""
 
 NAMESAKES: Mapping[str, str] = {
     "relu": "Relu",
@@ -27,6 +25,9 @@ NAMESAKES: Mapping[str, str] = {
     "real_div": "Div",
     "maximum": "Max",
     "minimum": "Min",
+    "erf": "Erf",
+    "softplus": "Softplus",
+    "softsign": "Softsign",
 }
 
 
@@ -34,47 +35,9 @@ NO_END = 2**31 - 1
 """An index behind the last of any axis."""
 
 
-def value_of(op: Operator, name: str, default: Any = None) -> Any:
-    """A constant input of the operator; `default` where it is not given.
-
-    Raises:
-        UnknownOperator: the input is computed at run time, which no row of the table translates.
-    """
-    var = op.inputs.get(name)
-    if var is None:
-        return default
-    if var.val is None:
-        raise UnknownOperator(f"operator {op.op_type!r} computes its {name!r} at run time", subject=op.outputs[0].name)
-    return var.val
-
-
-def refuse(op: Operator, what: str) -> UnknownOperator:
-    return UnknownOperator(f"operator {op.op_type!r} with {what} has no translation", subject=op.outputs[0].name)
-
-
 def namesake(graph: Graph, op: Operator) -> None:
     names = ("x",) if op.inputs.get("y") is None else ("x", "y")
     graph.add(NAMESAKES[op.op_type], [graph.read(op.inputs[name]) for name in names], op.outputs[0])
-
-
-def relu6(graph: Graph, op: Operator) -> None:
-    limits = [graph.scalar(0.0), graph.scalar(6.0)]
-    graph.add("Clip", [graph.read(op.inputs["x"]), *limits], op.outputs[0])
-
-
-def leaky_relu(graph: Graph, op: Operator) -> None:
-    alpha = float(value_of(op, "alpha", 0.01))
-    graph.add("LeakyRelu", [graph.read(op.inputs["x"])], op.outputs[0], alpha=alpha)
-
-
-def silu(graph: Graph, op: Operator) -> None:
-    x = graph.read(op.inputs["x"])
-    graph.add("Mul", [x, graph.inner("Sigmoid", [x])], op.outputs[0])
-
-
-def clip(graph: Graph, op: Operator) -> None:
-    limits = [graph.scalar(float(value_of(op, name))) for name in ("alpha", "beta")]
-    graph.add("Clip", [graph.read(op.inputs["x"]), *limits], op.outputs[0])
 
 
 def window_padding(op: Operator, spatial: int) -> dict[str, Any]:
@@ -236,16 +199,9 @@ def dequantize(graph: Graph, op: Operator) -> None:
     graph.add("DequantizeLinear", names, op.outputs[0], axis=int(value_of(op, "axis", 0)))
 
 
-def ints(values: Any) -> list[int]:
-    return [int(value) for value in values]
-
-
 OPERATORS: Mapping[str, Callable[[Graph, Operator], None]] = {
     **dict.fromkeys(NAMESAKES, namesake),
-    "relu6": relu6,
-    "leaky_relu": leaky_relu,
-    "silu": silu,
-    "clip": clip,
+    **ACTIVATIONS,
     "conv": conv,
     "max_pool": pool,
     "avg_pool": pool,

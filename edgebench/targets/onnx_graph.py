@@ -159,7 +159,10 @@ def _element_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def executed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model after onnxruntime's optimizations, those for one processor's memory layout left out."""
+    """The model after onnxruntime's optimizations, those for one processor's memory layout left out.
+
+    Large weights are left out too.
+    """
     import onnx
     import onnxruntime
 
@@ -168,5 +171,8 @@ def executed(model: onnx.ModelProto) -> onnx.ModelProto:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         options.optimized_model_filepath = str(Path(folder) / "executed.onnx")
         options.log_severity_level = 3
+        # Large weights stay on disk: a net of 500 MB would be held four times over.
+        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")
+        options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "65536")
         onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return onnx.load(options.optimized_model_filepath)
+        return onnx.load(options.optimized_model_filepath, load_external_data=False)

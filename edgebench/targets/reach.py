@@ -25,9 +25,15 @@ def left_out(spec: ModelSpec) -> dict[str, str]:
 
 
 def available_formats(spec: ModelSpec) -> tuple[str, ...]:
-    """Formats that the source reaches with the packages installed, in the order of `TARGETS`."""
+    """Formats that the source reaches with the packages installed, in the order of `TARGETS`.
+
+    Raises:
+        MissingPackage: it reaches none, for want of a package.
+    """
     obstacles = left_out(spec)
-    return tuple(name for name in TARGETS if name not in obstacles)
+    if not (found := tuple(name for name in TARGETS if name not in obstacles)):
+        _target(reachable(spec)[0]).tools(framework(spec))  # raises what keeps it from the first
+    return found
 
 
 def check_reach(spec: ModelSpec, format_name: str) -> None:

@@ -111,6 +111,7 @@ CONVERTERS: Mapping[str, Converter] = {
     "keras-h5": Converter("edgebench.targets.tflite:from_tensorflow", ("tensorflow", "keras", "tf-keras")),
     "tensorflow": Converter("edgebench.targets.tflite:from_tensorflow", ("tensorflow",)),
     "tflite": Converter("edgebench.targets.tflite:from_tflite"),
+    "torch": Converter("edgebench.targets.torch_graph:to_tflite", ("torch", "litert-torch")),
 }
 
 

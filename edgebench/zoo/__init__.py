@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgebench.errors import UnknownName
 from edgebench.registry import resolve
@@ -13,8 +13,6 @@ from edgebench.specs.problem import Problem, as_error
 from edgebench.specs.source import ZooSource
 
 if TYPE_CHECKING:
-    import keras
-
     from edgebench.specs.model import ModelSpec
 
 ARCHITECTURES = {
@@ -27,6 +25,8 @@ ARCHITECTURES = {
     "hewitt_vgg": "edgebench.zoo.hewitt:VGG",
     "hewitt_mobilenet": "edgebench.zoo.hewitt:MOBILENET",
     "reyna": "edgebench.zoo.reyna:REYNA",
+    "ulloa_vgg11_bn": "edgebench.zoo.ulloa:VGG11_BN",
+    "ulloa_resnet152": "edgebench.zoo.ulloa:RESNET152",
 }
 
 
@@ -34,13 +34,17 @@ ARCHITECTURES = {
 class Architecture:
     """How to build a net, untrained.
 
-    `build(contract, heads, **options)` gives a functional Keras model with one input named `image` of the
-    contract's shape and one output per head, in order, from layers named as the heads.
+    `build(contract, heads, **options)` gives, of Keras, a functional model with one input named `image` of the
+    contract's shape and one output per head, in order, from layers named as the heads; of PyTorch, a module that
+    takes the contract's tensor and answers one head.
     `revision` rises whenever equal options would build another net; it is part of a source's identity.
     """
 
-    build: Callable[..., keras.Model]
+    build: Callable[..., Any]
     revision: int
+    framework: Literal["keras", "torch"] = "keras"
+    weights_bytes: int = 0
+    """Of its weights in float32, stated where they are many."""
 
     def options(self) -> dict[str, inspect.Parameter]:
         parameters = inspect.signature(self.build).parameters
@@ -53,10 +57,10 @@ def architecture(name: str) -> Architecture:
     return found
 
 
-def build(spec: ModelSpec) -> keras.Model:
+def build(spec: ModelSpec) -> Any:
     """The untrained net of a spec whose source is an architecture of the zoo.
 
-    Initial weights follow Keras' global seed.
+    Initial weights follow the global seed of its framework.
 
     Raises:
         UnknownName: no such architecture.

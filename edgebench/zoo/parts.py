@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgebench.errors import SpecError
+from edgebench.specs.model import ClassHead
 
 if TYPE_CHECKING:
     import keras
@@ -31,8 +32,10 @@ def outputs(heads: Sequence[Head], features: Any, *, affect: Affect) -> list[Any
 def output_layer(head: Head, *, affect: Affect) -> keras.layers.Layer:
     import keras
 
-    if head.kind == "valence_arousal":
-        return keras.layers.Dense(head.width, activation=affect, name=head.name)
+    if not isinstance(head, ClassHead):
+        # Other targets have units, which no tanh reaches.
+        activation = affect if head.kind == "valence_arousal" else "linear"
+        return keras.layers.Dense(head.width, activation=activation, name=head.name)
     return keras.layers.Dense(
         head.width, activation="softmax" if head.activation == "softmax" else None, name=head.name
     )

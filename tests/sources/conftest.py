@@ -122,3 +122,81 @@ def tflite_bytes(small_net):
         return converter.convert()
 
     return convert
+
+
+TORCH_NET = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, outputs=(("expression", 3), ("valence_arousal", 2)), kind="dict"):
+        super().__init__()
+        self.kind = kind
+        self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.tops = nn.ModuleDict({name: nn.Linear(4, width) for name, width in outputs})
+
+    def forward(self, image):
+        pooled = torch.relu(self.norm(self.conv(image))).mean((2, 3))
+        answers = {name: top(pooled) for name, top in self.tops.items()}
+        if self.kind == "dict":
+            return answers
+        return tuple(answers.values()) if self.kind == "tuple" else next(iter(answers.values()))
+
+
+def net(kind="dict", expressions=3):
+    return Net((("expression", expressions), ("valence_arousal", 2)), kind)
+
+
+def single():
+    return Net((("valence_arousal", 2),), "tensor")
+
+
+def fails():
+    raise KeyError("layers")
+
+
+def no_net():
+    return 42
+
+
+def text():
+    return Returns("text")
+
+
+class Returns(nn.Module):
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, image):
+        return self.answer
+"""
+
+
+@pytest.fixture
+def torch_folder(tmp_path):
+    """A folder with net.py and the state dict that its `net` was saved with."""
+    torch = pytest.importorskip("torch", reason="PyTorch, an optional extra, is not installed")
+    (tmp_path / "net.py").write_text(TORCH_NET)
+    torch.save(torch_net(tmp_path).state_dict(), tmp_path / "net.pth")
+    return tmp_path
+
+
+def torch_net(folder, factory="net", **options):
+    """The net of a factory in net.py, with weights and statistics as if trained."""
+    import torch
+
+    space = {}
+    exec((folder / "net.py").read_text(), space)
+    torch.manual_seed(1)
+    net = space[factory](**options).eval()
+    for name, values in net.state_dict().items():
+        if name.startswith("norm.") and values.is_floating_point():
+            values.add_(torch.rand(values.shape))
+    return net
+
+
+@pytest.fixture
+def trained():
+    return torch_net

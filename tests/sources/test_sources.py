@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from edgebench.errors import ModelFileError, SpecError, UnknownName
-from edgebench.sources import fingerprint, load_source
+from edgebench.sources import fingerprint, load_source, size_bytes
 from edgebench.specs.catalog import load_model
 from edgebench.zoo import ARCHITECTURES, Architecture, architecture
 
@@ -98,3 +98,14 @@ print({"tensorflow", "keras", "numpy", "h5py"} & set(sys.modules))
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "set()"
+
+
+def test_the_size_of_a_source_is_that_of_its_files_or_what_the_zoo_states(spec_of, tmp_path):
+    (tmp_path / "net.onnx").write_bytes(bytes(700))
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "a").write_bytes(bytes(3))
+    (tmp_path / "saved" / "b").write_bytes(bytes(4))
+    assert size_bytes(spec_of(onnx="net.onnx"), tmp_path) == 700
+    assert size_bytes(spec_of(saved_model="saved"), tmp_path) == 7
+    assert size_bytes(spec_of(architecture="ulloa_vgg11_bn", weights="random")) == 515_120_136
+    assert size_bytes(spec_of(architecture="reyna", weights="random")) == 0

@@ -18,6 +18,7 @@ REACH = {
     "folder": ("saved_model", ALL),
     "net.onnx": ("onnx", ("onnx",)),
     "net.tflite": ("tflite", ("tflite",)),
+    "net.pt2": ("exported", ALL),
 }
 
 
@@ -86,3 +87,20 @@ def test_asking_what_is_available_imports_no_converter():
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"tensorflow", "keras", "onnx", "onnxruntime", "coremltools", "ai_edge_quantizer", "numpy"} & {*loaded}
+
+
+def test_without_pytorch_its_models_reach_nothing_and_the_extra_is_named(monkeypatch):
+    installed = metadata.version
+
+    def without_torch(package):
+        if package == "torch":
+            raise metadata.PackageNotFoundError(package)
+        return installed(package)
+
+    monkeypatch.setattr("edgebench.targets.border.version", without_torch)
+    assert set(left_out(spec("net.pt2"))) == set(ALL)
+    with pytest.raises(
+        MissingPackage, match=r"package torch: is not installed \(fix: pip install 'edgebench\[torch\]'"
+    ):
+        available_formats(spec("net.pt2"))
+    assert available_formats(spec("net.keras")) == ALL
