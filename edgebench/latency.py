@@ -158,7 +158,7 @@ def _latency(blocks: Sequence[Block], median_ms: Estimate, ratio: Estimate | Non
         ratio_to_fp32=ratio,
         conditions=conditions(blocks),
         blocks=tuple(_block(block) for block in blocks),
-        caveats=tuple(_caveats(blocks)),
+        caveats=tuple(block_caveats(blocks)),
     )
 
 
@@ -176,7 +176,8 @@ def _block(block: Block) -> BlockLatency:
     )
 
 
-def _caveats(blocks: Sequence[Block]) -> Iterator[Caveat]:
+def block_caveats(blocks: Sequence[Block]) -> Iterator[Caveat]:
+    """What to know of a variant's blocks before trusting them."""
     count, medians = len(blocks), block_medians_ms(blocks)
     if count < MANY_BLOCKS:
         text = "one block gives no interval" if count == 1 else f"its interval rests on {count} blocks"

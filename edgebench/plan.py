@@ -106,11 +106,18 @@ def schedule_task(
     device: DeviceSpec,
     inputs: Mapping[str, Mapping[str, Any]],
     journal: str,
+    measures: str = "bench",
 ) -> dict[str, Any]:
-    """The job as the agent takes it. `inputs`: key -> {"images": path in the work folder, "affine": ...}."""
+    """The job as the agent takes it.
+
+    Args:
+        inputs: key -> what the task of each block takes beside the model, with paths in the work folder.
+        measures: that task.
+    """
     return {
         "schema": AGENT_SCHEMA,
         "task": "schedule",
+        "measures": measures,
         "job": job,
         "blocks": [block.model_dump(exclude={"artifact"}) for block in blocks],
         "settings": settings.model_dump(exclude={"rounds", "seed"}),

@@ -3,3 +3,5 @@
 from pathlib import Path
 
 AGENT = Path(__file__).with_name("edgebench_agent.py")
+PIPELINE = Path(__file__).with_name("edgebench_pipeline.py")
+"""What the agent needs beside it to time whole frames, and for nothing else."""

@@ -2,7 +2,7 @@
 
 `python edgebench_agent.py TASK.json` (or `-`: the task is one line on stdin) answers with one JSON line on
 stdout and exit code 0, or with {"error": {type, message, where}} and 1. Tasks: describe, predict,
-predict_all, bench, schedule.
+predict_all, bench, frames, schedule.
 Needs Python 3.9, numpy and the runtime asked for; the host imports `to_input` from it and nothing else.
 """
 
@@ -412,6 +412,12 @@ def bench(task: Json, emit: Callable[[Json], None]) -> Json:
     }
 
 
+def frames(task: Json, emit: Callable[[Json], None]) -> Json:
+    """One block of whole frames, from the camera's to the answer, by the file beside this one."""
+    answer: Json = importlib.import_module("edgebench_pipeline").block(task, sys.modules[__name__])
+    return answer
+
+
 def timed(invoke: Callable[[Any], None], items: list[Any], least_s: float, least_invocations: int) -> list[int]:
     """Nanoseconds of each invocation, until both minima are met."""
     clock = time.perf_counter_ns
@@ -644,7 +650,8 @@ def measure(task: Json, block: Json) -> Json:
     ask = {"runtime": block["runtime"], "model": block["model"], "threads": block["threads"], **images}
     vetoed: list[str] = []
     for attempt in range(1, task["veto"]["repeats"] + 2):
-        answer = in_child({**ask, "task": "bench", "settings": task["settings"], "affinity": task.get("affinity")})
+        what = {"task": task.get("measures", "bench"), "settings": task["settings"], "affinity": task.get("affinity")}
+        answer = in_child({**ask, **what})
         if "error" in answer:
             return {**line, "error": answer["error"]}
         reasons = vetoes(answer["before"], answer["after"], task["veto"])
@@ -726,7 +733,14 @@ def locked(path: str) -> Iterator[None]:
 
 # ---- front door -----------------------------------------------------------------------------------------------------
 
-TASKS = {"describe": describe, "predict": predict, "predict_all": predict_all, "bench": bench, "schedule": schedule}
+TASKS = {
+    "describe": describe,
+    "predict": predict,
+    "predict_all": predict_all,
+    "bench": bench,
+    "frames": frames,
+    "schedule": schedule,
+}
 children: list[Any] = []
 
 

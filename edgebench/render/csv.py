@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterable
 
+from edgebench.records.pipeline_timing import STAGES
 from edgebench.records.results import Drift, Estimate, Latency, Results, VariantResult
 from edgebench.render.tables import caveats_of
 
@@ -35,6 +36,7 @@ def _row(results: Results, variant: VariantResult, latency: Latency | None) -> d
         | _drift(variant.drift)
         | _front(variant)
         | _latency(latency)
+        | _frame_rates(variant, latency)
         | {"caveats": "; ".join(dict.fromkeys(caveat.kind for caveat in caveats_of(variant)))}
     )
 
@@ -119,6 +121,18 @@ def _latency(latency: Latency | None) -> dict[str, Value]:
     }
     ratio = latency.ratio_to_fp32
     return found | _estimates([("latency_median_ms", latency.median_ms), ("latency_ratio_to_fp32", ratio)])
+
+
+def _frame_rates(variant: VariantResult, latency: Latency | None) -> dict[str, Value]:
+    """Of each detector the run asked for last, at the row's thread count."""
+    found: dict[str, Value] = {}
+    for rate in variant.frame_rates:
+        if latency is None or rate.threads == latency.threads:
+            of = f"frames_{rate.detector.name}"
+            found |= {f"{of}_source": rate.frames.name, f"{of}_fps": rate.fps, f"{of}_with_face_ms": rate.with_face_ms}
+            found |= _estimates([(f"{of}_ms", rate.frame_ms)])
+            found |= {f"{of}_{stage}_ms": rate.stages_ms.get(stage) for stage in STAGES}
+    return found
 
 
 def _estimates(found: Iterable[tuple[str, Estimate | None]]) -> dict[str, Value]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import edgebench.units as units
 from edgebench.records.artifact import Calibration
 from edgebench.records.results import Results, VariantResult
-from edgebench.render import blocks, charts, encodings, names, palette, scatter, tables, text
+from edgebench.render import blocks, charts, encodings, frame_rates, names, palette, scatter, tables, text
 from edgebench.render.conclusions import conclusions
 from edgebench.render.criterion import criterion_of
 from edgebench.stats import FEWEST_CHANGES, FEWEST_SAMPLES
@@ -46,6 +46,7 @@ def render(results: Results) -> bytes:
         names=names,
         tables=tables,
         columns=tables.columns(results),
+        frame_rates=frame_rates,
         conclusions=conclusions(results),
         criterion=criterion_of(results),
         fewest_samples=FEWEST_SAMPLES,
@@ -78,6 +79,7 @@ def _figures(results: Results) -> dict[str, list[Figure]]:
         "latency": drawn(charts.latency_charts, "latency", f"{criterion} over latency"),
         "size": drawn(size, "size", f"{criterion} over size, every format"),
         "blocks": drawn(blocks.block_charts, "blocks", "blocks"),
+        "frames": drawn(frame_rates.stage_charts, "frames", "mean time of a frame, by stage"),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from edgebench.records.caveat import Caveat
 from edgebench.records.results import Results, VariantResult
-from edgebench.render import names
+from edgebench.render import frame_rates, names
 from edgebench.render.conclusions import conclusions
 from edgebench.render.criterion import Criterion, criterion_of
 from edgebench.render.tables import caveats_of
@@ -42,6 +42,7 @@ def _lines(results: Results) -> Iterator[str]:
     yield ""
     yield from _table(results)
     yield ""
+    yield from _frame_rates(results)
     yield from _caveats(results)
     yield f"Reproduce: {_code(results.command)}"
 
@@ -72,6 +73,17 @@ def _table(results: Results) -> Iterator[str]:
     yield _joined(["---", "---", *["---:"] * (len(head) - 2)])
     for variant in results.variants:
         yield _joined([escape(variant.variant), *_cells(variant, criterion, threads)])
+
+
+def _frame_rates(results: Results) -> Iterator[str]:
+    if not frame_rates.timed(results):
+        return
+    yield "### Frames per second, behind a face detector"
+    yield ""
+    yield _joined(frame_rates.HEAD)
+    yield _joined(["---"] * frame_rates.WORDS + ["---:"] * (len(frame_rates.HEAD) - frame_rates.WORDS))
+    yield from (_joined([escape(cell) for cell in cells]) for cells in frame_rates.table(results))
+    yield ""
 
 
 def _cells(variant: VariantResult, criterion: Criterion, threads: Sequence[int]) -> Iterator[str]:

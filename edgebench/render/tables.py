@@ -9,12 +9,13 @@ from edgebench.records.caveat import Caveat
 from edgebench.records.results import Estimate, Latency, Results, VariantResult
 from edgebench.render.criterion import Criterion, criterion_of
 from edgebench.render.names import is_source, thread_counts, threads_text
-from edgebench.render.text import interval_text
+from edgebench.render.text import interval_text, metric_title
 from edgebench.units import (
     NOT_MEASURED,
     bytes_text,
     fps_text,
     ms_text,
+    percent_text,
     probability_text,
     ratio_text,
     score_text,
@@ -63,9 +64,7 @@ def columns(results: Results) -> list[Column]:
             "delta", f"{criterion.title} minus that of the source model, on the same images", _delta(criterion), True
         ),
         Column("drift", "verdict on the delta against the stated margin", _verdict(criterion), words=True),
-        Column("macro F1", "mean of the F1 scores of all classes", _metric("macro_f1", score_text), True),
-        Column("CCC valence", "concordance correlation coefficient", _metric("ccc_valence", score_text), True),
-        Column("CCC arousal", "concordance correlation coefficient", _metric("ccc_arousal", score_text), True),
+        *(_metric_column(name) for name in _shown_metrics(results)),
     ]
     for n in threads or [None]:
         found += _latency_columns(n, several=len(threads) > 1)
@@ -87,9 +86,33 @@ def columns(results: Results) -> list[Column]:
     ]
 
 
+AFFECT = ("valence", "arousal")
+
+
+def _shown_metrics(results: Results) -> list[str]:
+    """Those beside the criterion that tell most: of any variant, or of affect where nothing was scored."""
+    found = dict.fromkeys(name for v in results.variants if v.scores for name in v.scores.metrics)
+    targets = [name.removeprefix("ccc_") for name in found if name.startswith("ccc_") and name != "ccc_mean"]
+    errors = [f"rmse_{target}" for target in targets if target not in AFFECT]  # these have a unit to be read in
+    wanted = ("top5_accuracy", "macro_f1", *(f"ccc_{target}" for target in targets), *errors)
+    return [name for name in wanted if name in found] or ["macro_f1", *(f"ccc_{target}" for target in AFFECT)]
+
+
+def _metric_column(name: str) -> Column:
+    meaning = {
+        "top5": "share of images whose label is among the five highest scores",
+        "macro": "mean of the F1 scores of all classes",
+        "ccc": "concordance correlation coefficient",
+        "rmse": "root mean square error, in the units of the data set",
+    }[name.partition("_")[0]]
+    unit = percent_text if name == "top5_accuracy" else score_text
+    return Column(metric_title(name), meaning, _metric(name, unit), largest_first=not name.startswith("rmse"))
+
+
 def caveats_of(variant: VariantResult) -> tuple[Caveat, ...]:
-    """The variant's caveats and those of its latencies, each once."""
-    return tuple(dict.fromkeys([*variant.caveats, *(c for latency in variant.latency for c in latency.caveats)]))
+    """The variant's caveats and those of its times, each once."""
+    times = [each.caveats for each in variant.latency] + [each.caveats for each in variant.frame_rates]
+    return tuple(dict.fromkeys([*variant.caveats, *(caveat for caveats in times for caveat in caveats)]))
 
 
 def latency_at(variant: VariantResult, threads: int | None) -> Latency | None:

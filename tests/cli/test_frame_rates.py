@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import json
+
+
+def test_a_detector_without_frames_is_refused_with_what_to_write(edgebench) -> None:
+    done = edgebench("run", "--model", "mobilenet_v1_a0.25", "--detector", "haar", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert error["exit_code"] == done.returncode == 2
+    assert error["subject"] == "--detector"
+    assert "--frames" in error["fix"]
+
+
+def test_an_unknown_detector_is_refused_before_anything_is_made(edgebench, tmp_path) -> None:
+    options = ("--frames", "synthetic", "--detector", "mtcnn")
+    done = edgebench("run", "--model", "mobilenet_v1_a0.25", *options)
+    assert done.returncode == 2
+    assert "'mtcnn': unknown detector (fix: known: centerface, haar, none, yunet)" in done.stderr
+    assert not (tmp_path / "home" / "cache" / "frames").exists()
