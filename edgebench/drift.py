@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebench.errors import NothingMeasured, UnknownName, UsageError
-from edgebench.metrics import metric
+from edgebench.metrics import Metric
 from edgebench.metrics.expression import class_scores, confusion, predictions
 from edgebench.metrics.literature import whole_values
 from edgebench.metrics.sampling import Outputs, Sampled, Truth, judged_by, labelled, sample
 from edgebench.records.caveat import Caveat
 from edgebench.records.results import CRITERIA, Drift, Estimate, Scores, Verdict
-from edgebench.specs.model import ExpressionHead, Head
+from edgebench.specs.model import ClassHead, Head
 from edgebench.stats import (
     CONFIDENCE,
     FEWEST_CHANGES,
@@ -58,13 +58,13 @@ def judge(
     those of all others the paired bootstrap's, which needs `FEWEST_SAMPLES` images and, for scores of counted
     predictions such as macro F1, `FEWEST_CHANGES` changes: without it there is none, nor for the metrics of
     `metrics.whole`. The verdict is `pass` where the interval lies above `-margin`, `fail` where it lies below, else,
-    and with fewer than `FEWEST_SAMPLES` images, `inconclusive`. Only images with an expression label count, for flips
-    as well. A model without an expression head is judged by `ccc_mean` on its images with valence or arousal, and has
-    no discordant pairs and no flips.
+    and with fewer than `FEWEST_SAMPLES` images, `inconclusive`. Only images with a class count, for flips as well. A
+    model without a head of classes is judged by `ccc_mean`, over its targets or valence and arousal, on the images with
+    any of them, and has no discordant pairs and no flips.
 
     Args:
         outputs: variant id -> its outputs, the reference among them.
-        margin: non-inferiority margin, as a share of accuracy (without expressions: of `ccc_mean`).
+        margin: non-inferiority margin, as a share of accuracy (without classes: of `ccc_mean`).
 
     Raises:
         UnknownName: the reference is not among the variants.
@@ -116,15 +116,15 @@ class _Standard:
     confidence: float
 
     @property
-    def expression(self) -> ExpressionHead | None:
-        return next((head for head in self.heads if isinstance(head, ExpressionHead)), None)
+    def class_head(self) -> ClassHead | None:
+        return next((head for head in self.heads if isinstance(head, ClassHead)), None)
 
     def scores(self, answers: _Answers) -> Scores:
         metrics = {
             name: self.estimate(value, self.interval(name, answers.sampled))
             for name, value in answers.sampled.values.items()
         }
-        head = self.expression
+        head = self.class_head
         if head is None:
             return Scores(samples=self.samples(), metrics=metrics)
         matrix = confusion(answers.outputs[head.name], self.truth[head.kind])
@@ -138,10 +138,11 @@ class _Standard:
     def interval(self, name: str, sampled: Sampled) -> tuple[float, float] | None:
         if name not in sampled.draws:
             return None
-        if metric(name).evidence == "hits":
+        if sampled.metrics[name].evidence == "hits":
             right, samples = sampled.statistics[name].sum(axis=0).astype(int).tolist()
             return wilson_interval(right, samples, confidence=self.confidence)
-        return percentile_interval(sampled.draws[name], samples=self.samples_of(name), confidence=self.confidence)
+        samples = self.samples_of(sampled.metrics[name])
+        return percentile_interval(sampled.draws[name], samples=samples, confidence=self.confidence)
 
     def drift(self, source: _Answers, variant: _Answers, margin: float) -> Drift:
         if not margin >= 0:
@@ -167,7 +168,7 @@ class _Standard:
         )
 
     def pairs(self, source: Outputs, variant: Outputs) -> _Pairs:
-        head = self.expression
+        head = self.class_head
         if head is None:
             return _Pairs(self.samples())
         there = labelled(self.truth[head.kind])
@@ -191,7 +192,7 @@ class _Standard:
     def paired_interval(self, name: str, source: Sampled, variant: Sampled) -> tuple[float, float] | None:
         if name not in source.draws:
             return None
-        evidence, before, after = metric(name).evidence, source.statistics[name], variant.statistics[name]
+        evidence, before, after = source.metrics[name].evidence, source.statistics[name], variant.statistics[name]
         if evidence == "hits":
             lost, gained, samples = (
                 int(count.sum()) for count in (before[:, 0] > after[:, 0], after[:, 0] > before[:, 0], after[:, 1])
@@ -200,15 +201,16 @@ class _Standard:
         if evidence == "counts" and int((before != after).any(axis=1).sum()) < FEWEST_CHANGES:
             return None
         draws = variant.draws[name] - source.draws[name]
-        return percentile_interval(draws, samples=self.samples_of(name), confidence=self.confidence)
+        samples = self.samples_of(source.metrics[name])
+        return percentile_interval(draws, samples=samples, confidence=self.confidence)
 
     def samples(self) -> int:
         """Images with a label for the first head."""
         return int(labelled(self.truth[self.heads[0].kind]).sum())
 
-    def samples_of(self, name: str) -> int:
+    def samples_of(self, metric: Metric) -> int:
         """Images with a label for a metric's kind of head."""
-        return int(labelled(self.truth[metric(name).head]).sum())
+        return int(labelled(self.truth[metric.head]).sum())
 
     def estimate(self, value: float, interval: tuple[float, float] | None) -> Estimate:
         low, high = interval or (None, None)

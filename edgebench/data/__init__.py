@@ -5,14 +5,15 @@
 """
 
 from edgebench.data.calibration import calibration_samples, split_disjoint
-from edgebench.data.index import LABELS, SPLITS, Index, Loader, Split
+from edgebench.data.index import EXPRESSIONS, SPLITS, VALENCE_AROUSAL, Index, Loader, Split
 from edgebench.data.layouts import LOADERS, find_loader, find_splits, open_index
-from edgebench.data.samples import Samples, load_samples, missing_classes
+from edgebench.data.samples import Samples, load_samples
 
 __all__ = [
-    "LABELS",
+    "EXPRESSIONS",
     "LOADERS",
     "SPLITS",
+    "VALENCE_AROUSAL",
     "Index",
     "Loader",
     "Samples",
@@ -21,7 +22,6 @@ __all__ = [
     "find_loader",
     "find_splits",
     "load_samples",
-    "missing_classes",
     "open_index",
     "split_disjoint",
 ]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench.data.cache import stamp
-from edgebench.data.index import LABELS
+from edgebench.data.decode import read_picture
 from edgebench.data.layouts import open_index
 from edgebench.data.samples import Progress, Samples, load_samples
 from edgebench.data.selection import balanced
-from edgebench.digests import sha256_file
+from edgebench.digests import sha256_bytes, sha256_file
 from edgebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def calibration_samples(
     seed: int = 0,
     exclude: Collection[str] = (),
     disjoint: bool = False,
-    labels: Sequence[str] = LABELS,
+    labels: Sequence[str] | None = None,
     tolerance: float = 0.0,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -39,6 +39,7 @@ def calibration_samples(
     """`count` images drawn with `seed`, as even over `labels` as the classes allow.
 
     Args:
+        labels: classes of the set; by default all that it has. A set without any is drawn from at random.
         exclude: content hashes of the evaluation set. A candidate among them is replaced by the next one
             of its class, and counted in the info's `dropped`.
         disjoint: for a set without a training part: draws the calibration half of `split_disjoint` from
@@ -48,7 +49,8 @@ def calibration_samples(
         DataError: no such part, a class without an image, or too few images left.
     """
     index = open_index(folder, "validation" if disjoint else "training", cache=cache)
-    candidates = split_disjoint(index, count, seed, labels=labels)[0] if disjoint else with_expression(index, labels)
+    labels = index.labels if labels is None else labels
+    candidates = split_disjoint(index, count, seed, labels=labels)[0] if disjoint else with_class(index, labels)
     chosen, overlapping = _draw(index, candidates, count, seed, frozenset(exclude), labels)
     samples = load_samples(
         index, contract, cache=cache, select=chosen, tolerance=tolerance, jobs=jobs, progress=progress
@@ -60,7 +62,7 @@ def calibration_samples(
 
 
 def split_disjoint(
-    index: Index, count: int, seed: int, *, labels: Sequence[str] = LABELS
+    index: Index, count: int, seed: int, *, labels: Sequence[str] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions for calibration and for evaluation, sorted, that share no image.
 
@@ -71,9 +73,10 @@ def split_disjoint(
     """
     import numpy as np
 
-    candidates = with_expression(index, labels)
+    labels = index.labels if labels is None else labels
+    candidates = with_class(index, labels)
     _require_enough(index, candidates, count, labels)
-    calibration = candidates[balanced(index.expression[candidates], count, seed)]
+    calibration = candidates[balanced(index.classes[candidates], count, seed)]
     rest = np.setdiff1d(np.arange(len(index)), calibration)
     evaluation = np.setdiff1d(rest, _copies(index, calibration, rest))
     if not len(evaluation):
@@ -85,12 +88,14 @@ def split_disjoint(
     return calibration, evaluation
 
 
-def with_expression(index: Index, labels: Sequence[str]) -> np.ndarray:
-    """Positions of the images that carry one of the labels."""
+def with_class(index: Index, labels: Sequence[str]) -> np.ndarray:
+    """Positions of the images that carry one of the labels; of all images where no label is asked for."""
     import numpy as np
 
-    wanted = [number for number, label in enumerate(LABELS) if label in labels]
-    return np.flatnonzero(np.isin(index.expression, wanted))
+    if not labels:
+        return np.arange(len(index))
+    wanted = [number for number, label in enumerate(index.labels) if label in labels]
+    return np.flatnonzero(np.isin(index.classes, wanted))
 
 
 def _draw(
@@ -102,9 +107,9 @@ def _draw(
     allowed = np.ones(len(candidates), bool)
     checked = np.zeros(len(candidates), bool)
     while True:
-        drawn = balanced(index.expression[candidates], count, seed, allowed=allowed)
+        drawn = balanced(index.classes[candidates], count, seed, allowed=allowed)
         fresh = drawn[~checked[drawn]]
-        overlapping = [place for place in fresh if _is_among(index.path(int(candidates[place])), exclude)]
+        overlapping = [place for place in fresh if _is_among(index, int(candidates[place]), exclude)]
         checked[fresh], allowed[overlapping] = True, False
         if not overlapping:
             break
@@ -113,13 +118,16 @@ def _draw(
     return candidates[drawn], passed_over
 
 
-def _is_among(path: Path, hashes: frozenset[str]) -> bool:
-    return bool(hashes) and _content(path) in hashes
+def _is_among(index: Index, position: int, hashes: frozenset[str]) -> bool:
+    return bool(hashes) and _content(index, position) in hashes
 
 
-def _content(path: Path) -> str | None:
-    """The file's hash; None where it cannot be read, which is reported when the pictures are."""
+def _content(index: Index, position: int) -> str | None:
+    """The picture's hash; None where it cannot be read, which is reported when the pictures are."""
+    path, span = index.path(position), index.span(position)
     try:
+        if span is not None:
+            return sha256_bytes(read_picture(path, span))
         return sha256_file(path) if path.is_file() else None
     except OSError:
         return None
@@ -130,7 +138,7 @@ def _require_enough(
 ) -> None:
     because = f" ({passed_over} are in the evaluation set too)" if passed_over else ""
     subject = f"{index.name}, {index.split}"
-    present = {LABELS[number] for number in index.expression[candidates]}
+    present = {index.labels[number] for number in index.classes[candidates] if number >= 0}
     absent = [label for label in labels if label not in present]
     if absent:
         raise DataError(
@@ -146,11 +154,16 @@ def _require_enough(
         )
 
 
+def _size(index: Index, position: int) -> int:
+    span = index.span(position)
+    return stamp(index.path(position))[0] if span is None else span[1]
+
+
 def _copies(index: Index, originals: np.ndarray, others: np.ndarray) -> list[int]:
     """Those of `others` whose file equals one of `originals`; only files of an original's size are read."""
-    sizes = {position: stamp(index.path(position))[0] for position in (*originals.tolist(), *others.tolist())}
+    sizes = {position: _size(index, position) for position in (*originals.tolist(), *others.tolist())}
     original_sizes = {sizes[position] for position in originals.tolist()} - {-1}
     suspects = [position for position in others.tolist() if sizes[position] in original_sizes]
     suspect_sizes = {sizes[position] for position in suspects}
-    hashes = {_content(index.path(p)) for p in originals.tolist() if sizes[p] in suspect_sizes} - {None}
-    return [position for position in suspects if _content(index.path(position)) in hashes]
+    hashes = {_content(index, p) for p in originals.tolist() if sizes[p] in suspect_sizes} - {None}
+    return [position for position in suspects if _content(index, position) in hashes]

@@ -29,6 +29,10 @@ Box = Sequence[float]
 """Left, top, right, bottom in pixels of the stored picture."""
 
 
+Span = tuple[int, int]
+"""First byte and length."""
+
+
 @dataclass(frozen=True)
 class Decoded:
     """A picture that was used: its file's hash, and whether the generator of faces made it."""
@@ -86,7 +90,9 @@ def guarded() -> Iterator[None]:
         yield
 
 
-def decode(path: Path, box: Box | None, contract: InputContract, out: np.ndarray) -> Decoded | Unreadable:
+def decode(
+    path: Path, span: Span | None, box: Box | None, contract: InputContract, out: np.ndarray
+) -> Decoded | Unreadable:
     """Writes the pixels into `out`, uint8 [height, width, channels].
 
     Pixels are taken as stored (an orientation tag is not applied, since boxes refer to stored pixels). What
@@ -97,8 +103,8 @@ def decode(path: Path, box: Box | None, contract: InputContract, out: np.ndarray
     try:
         if not path.is_file():  # opening a pipe would wait for a writer
             return Unreadable("not a file" if path.exists() else "missing")
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        data = read_picture(path, span)
+        with Image.open(io.BytesIO(data), formats=FORMATS) if span is None else written_out(data) as image:
             _write(image, box, contract, out)
     except MemoryError:
         raise
@@ -107,6 +113,35 @@ def decode(path: Path, box: Box | None, contract: InputContract, out: np.ndarray
     except Exception as exc:  # a damaged file makes Pillow's readers fail in many ways
         return Unreadable(str(exc) if isinstance(exc, DataError) else f"{type(exc).__name__}: {exc}")
     return Decoded(hashlib.sha256(data).hexdigest(), is_synthetic(data))
+
+
+def read_picture(path: Path, span: Span | None) -> bytes:
+    """The bytes of a file, or of the part of it that is the picture."""
+    if span is None:
+        return path.read_bytes()
+    start, length = span
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(length)
+
+
+def written_out(data: bytes) -> Image.Image:
+    """A square gray picture of decimal numbers in reading order.
+
+    Raises:
+        DataError: it is none.
+    """
+    import numpy as np
+    from PIL import Image
+
+    try:
+        values = np.array(data.strip(b' "\r\n').split(), np.int64)
+    except ValueError:
+        values = np.empty(0, np.int64)
+    side = math.isqrt(values.size)
+    if not side or side * side != values.size or values.min() < 0 or values.max() > 255:
+        raise DataError("holds no square of gray values from 0 to 255")
+    return Image.fromarray(values.astype(np.uint8).reshape(side, side))
 
 
 def _write(image: Image.Image, box: Box | None, contract: InputContract, out: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
@@ -12,7 +13,11 @@ from edgebench.data.cache import building, replacing
 if TYPE_CHECKING:
     import numpy as np
 
-LABELS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+"""Of AffectNet, in the order of its numbers."""
+
+VALENCE_AROUSAL = ("valence", "arousal")
+"""Columns of numbers that are brought to [-1, 1] by whoever reads them."""
 
 Split = Literal["training", "validation"]
 SPLITS: tuple[Split, ...] = ("training", "validation")
@@ -27,11 +32,16 @@ class Index:
     Attributes:
         folder: what the user named; `root` is the tree below it that holds the pictures.
         files: paths below `root`, with forward slashes.
-        expression: int64 [images]; -1 where there is none.
-        valence_arousal: float32 [images, 2]; NaN where there is none.
+        labels: names of the classes, in the order of their numbers; empty for a set without classes.
+        classes: int64 [images], numbers into `labels`; -1 where there is none.
+        value_names: names of the columns of numbers.
+        values: float32 [images, columns]; NaN where there is none. Valence and arousal lie in [-1, 1].
         face_box: float32 [images, 4], x, y, width and height in pixels; None where the layout has none.
-        landmarks: float32 [images, 68, 2] in pixels; None where the layout has none.
+        landmarks: float32 [images, points, 2] in pixels; None where the layout has none.
+        spans: int64 [images, 2], first byte and length of a picture that stands in a table with others, written out
+            as decimal numbers; None where each is a file of its own. `files` then say file and line.
         dropped: what the filters took away, and how many of it.
+        agreement: of several annotators, as of `metrics.annotators`; empty where each picture has one.
         key: hash of the annotation files' paths, sizes and times; changes when they do.
     """
 
@@ -42,27 +52,37 @@ class Index:
     folder: Path
     root: Path
     files: tuple[str, ...]
-    expression: np.ndarray
-    valence_arousal: np.ndarray
+    labels: tuple[str, ...]
+    classes: np.ndarray
+    value_names: tuple[str, ...]
+    values: np.ndarray
     face_box: np.ndarray | None
     landmarks: np.ndarray | None
     key: str
     dropped: dict[str, int] = field(default_factory=dict)
+    spans: np.ndarray | None = None
+    agreement: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def path(self, position: int) -> Path:
-        return self.root / self.files[position]
+        """The file that holds a picture."""
+        file = self.files[position]
+        return self.root / (file if self.spans is None else file.rpartition(":")[0])
+
+    def span(self, position: int) -> tuple[int, int] | None:
+        """Where in that file the picture stands; None where it is the file."""
+        if self.spans is None:
+            return None
+        start, length = self.spans[position].tolist()
+        return start, length
 
     def per_class(self) -> dict[str, int]:
-        return count_classes(self.expression)
+        return count_classes(self.classes, self.labels)
 
-    def rated(self) -> int:
-        """Images with valence and arousal."""
-        import numpy as np
-
-        return int(np.isfinite(self.valence_arousal).all(axis=1).sum())
+    def per_value(self) -> dict[str, int]:
+        return count_values(self.values, self.value_names)
 
 
 class Loader(Protocol):
@@ -97,8 +117,19 @@ class Loader(Protocol):
         ...
 
 
-def count_classes(expression: np.ndarray) -> dict[str, int]:
-    return {label: int((expression == number).sum()) for number, label in enumerate(LABELS)}
+def count_classes(classes: np.ndarray, labels: Sequence[str]) -> dict[str, int]:
+    """Images of each class, in the order of the set's labels."""
+    import numpy as np
+
+    counts = np.bincount(classes[classes >= 0], minlength=len(labels))
+    return dict(zip(labels, counts.tolist(), strict=True))
+
+
+def count_values(values: np.ndarray, names: Sequence[str]) -> dict[str, int]:
+    """Images with a number in each column."""
+    import numpy as np
+
+    return dict(zip(names, np.isfinite(values).sum(axis=0).tolist(), strict=True))
 
 
 def named(index: Index, name: str) -> Index:
@@ -138,7 +169,7 @@ def synthetic_name(folder: Path) -> str:
     return f"synthetic faces (seed {seed})"
 
 
-_ARRAYS = ("expression", "valence_arousal", "face_box", "landmarks")
+_ARRAYS = ("classes", "values", "face_box", "landmarks", "spans")
 
 
 def save_index(index: Index, path: Path) -> None:
@@ -151,8 +182,11 @@ def save_index(index: Index, path: Path) -> None:
         "folder": str(index.folder),
         "root": str(index.root),
         "files": index.files,
+        "labels": index.labels,
+        "value_names": index.value_names,
         "key": index.key,
         "dropped": index.dropped,
+        "agreement": index.agreement,
         "arrays": list(arrays),
     }
     with building(path), replacing(path) as temporary, temporary.open("wb") as file:
@@ -168,7 +202,8 @@ def saved_index(path: Path) -> Index | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             header = json.loads(stored["header"].tobytes())
             arrays = dict.fromkeys(_ARRAYS) | {name: stored[name] for name in header.pop("arrays")}
-        header |= {name: Path(header[name]) for name in ("folder", "root")} | {"files": tuple(header["files"])}
+        header |= {name: Path(header[name]) for name in ("folder", "root")}
+        header |= {name: tuple(header[name]) for name in ("files", "labels", "value_names")}
         return Index(name="", synthetic=False, **header, **arrays)
     except Exception:  # a damaged file makes the reader of archives fail in many ways
         return None

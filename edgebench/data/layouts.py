@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench.data.index import named, save_index, saved_index
+from edgebench.data.options import read_options
 from edgebench.errors import DataError
 from edgebench.registry import resolve
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 LOADERS = {
     "2017": "edgebench.data.affectnet_2017:Affectnet2017",
     "2021": "edgebench.data.affectnet_2021:Affectnet2021",
+    "fer2013": "edgebench.data.fer2013:Fer2013",
+    "afew-va": "edgebench.data.afew_va:AfewVa",
+    "manifest": "edgebench.data.manifest:Manifest",
+    "folders": "edgebench.data.image_folder:ImageFolder",
 }
 
 
@@ -23,9 +28,14 @@ def find_loader(folder: Path) -> Loader:
 
     Raises:
         DataError: the folder is missing, or no layout or more than one fits it.
+        SpecError: its `dataset.yaml` is not good.
+        UnknownName: no loader has the layout that it states.
     """
     if not folder.is_dir():
         raise DataError("no such folder", subject=str(folder), fix="give the folder that holds the data set")
+    stated = read_options(folder).layout
+    if stated is not None:
+        return resolve(LOADERS, stated, kind="data set layout")()  # type: ignore[no-any-return]
     loaders: list[Loader] = [resolve(LOADERS, name, kind="data set layout")() for name in LOADERS]
     fitting = [loader for loader in loaders if loader.detect(folder)]
     if len(fitting) == 1:

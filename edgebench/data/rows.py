@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebench.data.index import LABELS, Index, Split
+from edgebench.data.index import EXPRESSIONS, VALENCE_AROUSAL, Index, Split
 from edgebench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
 
-ANNOTATIONS = ("expression", "valence", "arousal")
+ANNOTATIONS = ("expression", *VALENCE_AROUSAL)
 NOT_EXPRESSIONS = ("none", "uncertain", "no-face")
 """Labels 8, 9 and 10: dropped for expression."""
 INVALID = -2.0
@@ -53,7 +53,7 @@ def make_index(rows: Rows, *, folder: Path, root: Path, layout: str, split: Spli
 
     check_labels(rows)
     expression, valence_arousal = rows.labels[:, 0].astype(np.int64), rows.labels[:, 1:]
-    unlabelled = expression >= len(LABELS)
+    unlabelled = expression >= len(EXPRESSIONS)
     invalid = (valence_arousal == INVALID).any(axis=1)
     keep = np.flatnonzero(~(unlabelled & invalid))
     if not len(keep):
@@ -68,8 +68,10 @@ def make_index(rows: Rows, *, folder: Path, root: Path, layout: str, split: Spli
         folder=folder.resolve(),
         root=root,
         files=tuple(rows.files[row] for row in keep.tolist()),
-        expression=np.where(unlabelled, -1, expression)[keep],
-        valence_arousal=np.where(invalid[:, None], np.nan, valence_arousal)[keep].astype(np.float32),
+        labels=EXPRESSIONS,
+        classes=np.where(unlabelled, -1, expression)[keep],
+        value_names=VALENCE_AROUSAL,
+        values=np.where(invalid[:, None], np.nan, valence_arousal)[keep].astype(np.float32),
         face_box=None if rows.face_box is None else rows.face_box[keep].astype(np.float32),
         landmarks=None if rows.landmarks is None else rows.landmarks[keep].astype(np.float32),
         key=key,
@@ -82,7 +84,7 @@ def check_labels(rows: Rows) -> None:
     import numpy as np
 
     expression, valence, arousal = rows.labels.T
-    highest = len(LABELS) + len(NOT_EXPRESSIONS) - 1
+    highest = len(EXPRESSIONS) + len(NOT_EXPRESSIONS) - 1
     _require(
         (expression == np.round(expression)) & (expression >= 0) & (expression <= highest),
         rows,
@@ -106,7 +108,7 @@ def _require(good: np.ndarray, rows: Rows, annotation: str, allowed: str) -> Non
 def _dropped(rows: Rows, expression: np.ndarray, invalid: np.ndarray, *, kept: int) -> dict[str, int]:
     """What was taken away, by reason; a picture counts under each of its reasons."""
     counts = {
-        f"expression {name}": int((expression == len(LABELS) + place).sum())
+        f"expression {name}": int((expression == len(EXPRESSIONS) + place).sum())
         for place, name in enumerate(NOT_EXPRESSIONS)
     }
     counts["valence/arousal invalid"] = int(invalid.sum())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edgebench.data.cache import Seal, building, replacing, stamp
 from edgebench.data.decode import Decoded, Unreadable, crop_boxes, decode, guarded
-from edgebench.data.index import count_classes, synthetic_name
+from edgebench.data.index import EXPRESSIONS, VALENCE_AROUSAL, count_classes, count_values, synthetic_name
 from edgebench.data.selection import balanced
 from edgebench.digests import sha256_json
 from edgebench.errors import DataError
@@ -41,14 +41,16 @@ class Samples:
 
     Attributes:
         images: uint8 [samples, height, width, channels], memory-mapped, colours in the contract's order.
-        expression: int64 [samples]; -1 where there is none.
-        valence_arousal: float32 [samples, 2]; NaN where there is none.
+        classes: int64 [samples], numbers into `labels`; -1 where there is none.
+        values: float32 [samples, columns], of `value_names`; NaN where there is none.
         content: sha256 of each picture file.
     """
 
     images: np.ndarray
-    expression: np.ndarray
-    valence_arousal: np.ndarray
+    labels: tuple[str, ...]
+    classes: np.ndarray
+    value_names: tuple[str, ...]
+    values: np.ndarray
     content: tuple[str, ...]
     info: DatasetInfo
 
@@ -85,7 +87,7 @@ def load_samples(
 
     chosen = np.arange(len(index)) if select is None else np.asarray(select, np.int64)
     if limit is not None and limit < len(chosen):
-        chosen = chosen[balanced(index.expression[chosen], limit, seed)]
+        chosen = chosen[balanced(index.classes[chosen], limit, seed)]
     if not len(chosen):
         raise DataError("no image is selected", subject=index.name, fix="ask for at least one")
     tensor = _Tensor(index, contract, chosen, cache / "samples")
@@ -161,7 +163,8 @@ class _Tensor:
         boxes: Sequence[Any] = [None] * len(paths)
         if self.boxes is not None:
             boxes = self.boxes[start : start + _CHUNK].tolist()
-        return list(pool.map(decode, paths, boxes, [self.contract] * len(paths), pixels))
+        spans = [self.index.span(position) for position in self.chosen[start : start + _CHUNK]]
+        return list(pool.map(decode, paths, spans, boxes, [self.contract] * len(paths), pixels))
 
     def _shape(self, count: int) -> tuple[int, int, int, int]:
         height, width = self.contract.size
@@ -219,21 +222,21 @@ def _samples(index: Index, chosen: np.ndarray, images: np.ndarray, record: dict[
     from edgebench.records.dataset import DatasetInfo
 
     used = np.delete(chosen, [row for row, _ in record["unreadable"]])
-    expression, valence_arousal = index.expression[used], index.valence_arousal[used]
+    classes, values = index.classes[used], index.values[used]
     content = tuple(record["content"])
     info = DatasetInfo(
         name=_name(index, len(chosen), record["synthetic"]),
-        id=samples_id(content, expression, valence_arousal),
+        id=samples_id(content, index.labels, classes, index.value_names, values),
         split=index.split,
         layout=index.layout,
         synthetic=index.synthetic or record["synthetic"],
         samples=len(used),
-        per_class=count_classes(expression),
-        valence_arousal_samples=int(np.isfinite(valence_arousal).all(axis=1).sum()),
+        per_class=count_classes(classes, index.labels),
+        per_value=count_values(values, index.value_names),
         dropped=index.dropped,
         unreadable=tuple(name for _, name in record["unreadable"]),
     )
-    return Samples(images, expression, valence_arousal, content, info)
+    return Samples(images, index.labels, classes, index.value_names, values, content, info)
 
 
 def _name(index: Index, chosen: int, synthetic: bool) -> str:
@@ -242,12 +245,16 @@ def _name(index: Index, chosen: int, synthetic: bool) -> str:
     return name if chosen == len(index) else f"{name}, {chosen:,} of {len(index):,}"
 
 
-def samples_id(content: Sequence[str], expression: np.ndarray, valence_arousal: np.ndarray) -> str:
+def samples_id(
+    content: Sequence[str],
+    labels: Sequence[str],
+    classes: np.ndarray,
+    value_names: Sequence[str],
+    values: np.ndarray,
+) -> str:
     """Hash over pictures and labels in order: the same wherever the same set lies."""
-    labels = [expression.astype("<i8").tobytes().hex(), valence_arousal.astype("<f4").tobytes().hex()]
-    return sha256_json([list(content), *labels])
-
-
-def missing_classes(info: DatasetInfo, labels: Iterable[str]) -> list[str]:
-    """The labels that no sample of the set carries."""
-    return [label for label in labels if not info.per_class.get(label)]
+    names = [list(labels), list(value_names)]
+    # AffectNet's columns are named by the numbers alone: ids of it stand in committed baselines.
+    named = [] if names == [list(EXPRESSIONS), list(VALENCE_AROUSAL)] else names
+    numbers = [classes.astype("<i8").tobytes().hex(), values.astype("<f4").tobytes().hex()]
+    return sha256_json([list(content), *numbers, *named])

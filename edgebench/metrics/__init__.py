@@ -3,23 +3,23 @@
 A metric turns answers and labels into a row of numbers per sample, and the sums of such rows into
 its value. Its bootstrap is therefore one matrix product, shared by all metrics and variants.
 
-A new metric is one `Metric` and one row in `METRICS`. What it is given is canonical: `canonical`
-has made probabilities of an expression head's outputs, and brought valence and arousal to [-1, 1].
-Labels are whole numbers in the order of the head's `labels` (-1: none), and valence and arousal
-float [samples, 2] (NaN: none). A sample without a label is a row of zeros: it weighs nothing.
+A new metric is one `Metric` and one row in `METRICS`; those of a regression head, which are named after its
+targets, are made in `metrics.regression`. What a metric is given is canonical: `canonical` has made
+probabilities of class scores, and brought valence and arousal to [-1, 1]. Labels are whole numbers in the
+order of the head's `labels` (-1: none), or float [samples, targets] (NaN: none). A sample without a label is
+a row of zeros: it weighs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from edgebench.errors import DataError, UnknownName
 from edgebench.registry import resolve
-from edgebench.specs.model import ExpressionHead, Head
+from edgebench.specs.model import ClassHead, Head, RegressionHead
 
 METRICS = {
     "accuracy": "edgebench.metrics.expression:ACCURACY",
@@ -29,6 +29,7 @@ METRICS = {
     "macro_recall": "edgebench.metrics.agreement:MACRO_RECALL",
     "cohens_kappa": "edgebench.metrics.agreement:COHENS_KAPPA",
     "krippendorff_alpha": "edgebench.metrics.agreement:KRIPPENDORFF_ALPHA",
+    "top5_accuracy": "edgebench.metrics.expression:TOP5_ACCURACY",
     "rmse_valence": "edgebench.metrics.affect:RMSE_VALENCE",
     "rmse_arousal": "edgebench.metrics.affect:RMSE_AROUSAL",
     "ccc_valence": "edgebench.metrics.affect:CCC_VALENCE",
@@ -48,18 +49,20 @@ class Metric:
     """One number about a head.
 
     Args:
-        head: kind of head it judges.
+        head: kind of head it judges; what judges expressions judges any classes.
         statistics: canonical outputs [samples, width] and labels to float64 [samples, k].
         value: sums of the statistics [..., k] to [...]; NaN where the metric is undefined.
         evidence: what the statistics are. `hits`: right or not, and 1 where labelled, whose mean is a proportion;
             `counts`: of predicted classes, which change only where a prediction does; else `values`.
+        fewest_outputs: a head with fewer is not judged by it.
     """
 
     name: str
-    head: Literal["expression", "valence_arousal"]
+    head: Literal["expression", "classes", "valence_arousal", "regression"]
     statistics: Callable[[np.ndarray, np.ndarray], np.ndarray]
     value: Callable[[np.ndarray], np.ndarray]
     evidence: Literal["hits", "counts", "values"] = "values"
+    fewest_outputs: int = 1
 
     def of(self, outputs: np.ndarray, truth: np.ndarray) -> float | None:
         """The metric on all samples; None where it is undefined."""
@@ -77,20 +80,32 @@ def metric(name: str) -> Metric:
     return found
 
 
-def metrics_of(kind: str) -> tuple[Metric, ...]:
-    """Every metric of a kind of head, in the order of the registry."""
-    return tuple(found for found in map(metric, METRICS) if found.head == kind)
+def metrics_of(head: Head) -> tuple[Metric, ...]:
+    """Every metric of a head, in the order of the registry, each as one of the head's own kind."""
+    if isinstance(head, RegressionHead):
+        from edgebench.metrics.regression import regression_metrics
+
+        return tuple(regression_metrics(head))
+    judges = [found for found in map(metric, METRICS) if found.head in judging(head)]
+    return tuple(replace(found, head=head.kind) for found in judges if head.width >= found.fewest_outputs)
+
+
+def judging(head: Head) -> tuple[str, ...]:
+    """The kinds of head whose metrics judge this one."""
+    return ("expression", head.kind) if isinstance(head, ClassHead) else (head.kind,)
 
 
 def canonical(outputs: np.ndarray, head: Head) -> np.ndarray:
     """Raw outputs of a head as the metrics take them, in float64.
 
-    Expression scores become probabilities (logits by softmax; a softmax stays as the device
-    returned it). Valence and arousal go linearly from the head's range to [-1, 1].
+    Class scores become probabilities (logits by softmax; a softmax stays as the device returned it). Valence
+    and arousal go linearly from the head's range to [-1, 1]; other numbers stay in their units.
     """
     values = np.asarray(outputs, np.float64)
-    if isinstance(head, ExpressionHead):
+    if isinstance(head, ClassHead):
         return softmax(values) if head.activation == "logits" else values
+    if isinstance(head, RegressionHead):
+        return values
     low, high = head.range
     return np.asarray((2 * values - (low + high)) / (high - low))
 
@@ -98,27 +113,6 @@ def canonical(outputs: np.ndarray, head: Head) -> np.ndarray:
 def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
-
-
-def align_labels(ids: np.ndarray, dataset_labels: Sequence[str], head_labels: Sequence[str]) -> np.ndarray:
-    """Labels of a data set in the order of a head, matched by name; -1 stays -1.
-
-    Raises:
-        UnknownName: a sample carries a label that the head does not know.
-        DataError: a number is outside the data set's labels.
-    """
-    ids = np.asarray(ids)
-    if ids.size and not -1 <= ids.min() <= ids.max() < len(dataset_labels):
-        raise DataError(
-            f"label out of range: {ids.min()} to {ids.max()}",
-            subject="expression labels",
-            fix=f"labels are numbered 0 to {len(dataset_labels) - 1}, and -1 where there is none",
-        )
-    for name in (dataset_labels[index] for index in np.unique(ids[ids >= 0])):
-        if name not in head_labels:
-            raise UnknownName.among(name, head_labels, kind="expression label of the model")
-    places = [head_labels.index(name) if name in head_labels else -1 for name in dataset_labels]
-    return np.take([*places, -1], ids)
 
 
 def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:

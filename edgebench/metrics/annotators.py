@@ -15,6 +15,9 @@ import numpy as np
 from edgebench.errors import DataError, NothingMeasured
 from edgebench.metrics import metrics_of
 from edgebench.metrics.agreement import cohens_kappa, margins
+from edgebench.specs.model import ValenceArousalHead
+
+_AFFECT = ValenceArousalHead(kind="valence_arousal", name="annotators")
 
 
 def expression_agreement(labels: np.ndarray) -> dict[str, float]:
@@ -64,7 +67,7 @@ def affect_agreement(labels: np.ndarray) -> dict[str, float]:
     pairs = list(_pairs(labels, ~np.isnan(labels).any(axis=2)))
     found = {
         metric.name: [np.nan if (value := metric.of(one, other)) is None else value for one, other in pairs]
-        for metric in metrics_of("valence_arousal")
+        for metric in metrics_of(_AFFECT)
     }
     for axis, name in enumerate(("valence", "arousal")):
         found[f"krippendorff_alpha_{name}"] = [alpha(labels[:, :, axis], level="interval")]
@@ -72,14 +75,17 @@ def affect_agreement(labels: np.ndarray) -> dict[str, float]:
 
 
 def alpha(values: np.ndarray, *, level: Literal["nominal", "ordinal", "interval", "ratio"]) -> float:
-    """Krippendorff's alpha (2011) at a level of measurement, at most 1, 0 by chance; NaN where all values are equal.
+    """Krippendorff's alpha (2011) at a level of measurement, at most 1, 0 by chance; NaN where all values that
+    another annotator answers are equal.
 
     Args:
         values: float [annotators, samples], NaN where an annotator gave none.
     """
     import krippendorff
 
-    given = values[~np.isnan(values)]
+    # Of samples with one annotator alone nothing is compared.
+    several = values[:, (~np.isnan(values)).sum(axis=0) > 1]
+    given = several[~np.isnan(several)]
     if not given.size or (given == given[0]).all():
         return np.nan
     return float(krippendorff.alpha(reliability_data=values, level_of_measurement=level))

@@ -1,4 +1,4 @@
-"""Metrics of an expression head: is the right name found, and how surely?
+"""Metrics of class scores: is the right name found, and how surely?
 
 The predicted class is the one with the highest score; ties, which int8 outputs do have, go to the
 first of the head's labels.
@@ -17,9 +17,22 @@ CLIP = 1e-7
 """Smallest probability that log-loss sees, as in Keras: an int8 softmax does answer exactly 0."""
 
 
+TOP = 5
+
+
 def predictions(outputs: np.ndarray) -> np.ndarray:
     """Predicted class of each sample, from scores or probabilities [samples, classes]."""
     return np.asarray(outputs.argmax(axis=1))
+
+
+def _top_hits(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Ties go to the first of the labels here too: fewer than five classes come before the right one."""
+    labelled = truth >= 0
+    known = np.where(labelled, truth, 0)[:, None]
+    right = np.take_along_axis(outputs, known, axis=1)
+    earlier = np.arange(outputs.shape[1]) < known
+    before = ((outputs > right) | ((outputs == right) & earlier)).sum(axis=1)
+    return np.stack([(before < TOP) & labelled, labelled], axis=1, dtype=np.float64)
 
 
 def _one_hot(ids: np.ndarray, classes: int) -> np.ndarray:
@@ -91,3 +104,4 @@ def _ratio(above: int, below: int) -> float | None:
 ACCURACY = Metric("accuracy", "expression", _hits, mean, evidence="hits")
 MACRO_F1 = Metric("macro_f1", "expression", _class_counts, _macro_f1, evidence="counts")
 LOG_LOSS = Metric("log_loss", "expression", _losses, mean)
+TOP5_ACCURACY = Metric("top5_accuracy", "classes", _top_hits, mean, evidence="hits", fewest_outputs=TOP + 1)

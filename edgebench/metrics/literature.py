@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgebench.metrics import canonical, metric
+from edgebench.metrics import canonical
 from edgebench.metrics.sampling import labelled, sample
 from edgebench.metrics.whole import whole_metrics_of
 from edgebench.records.results import Estimate
@@ -27,8 +27,8 @@ def all_scores(
 
     Args:
         outputs: [samples, width], as the model answered.
-        truth: labels in the order of the head's `labels` (-1: none), or valence and arousal [samples, 2] in
-            [-1, 1] (NaN: none).
+        truth: labels in the order of the head's `labels` (-1: none), or numbers [samples, targets], valence and
+            arousal in [-1, 1] (NaN: none).
 
     Raises:
         DataError, NonFiniteOutput, NothingMeasured: as `metrics.sampling.sample`.
@@ -37,12 +37,12 @@ def all_scores(
     answers, samples = canonical(outputs, head), int(labelled(truth).sum())
     found = {}
     for name, value in sampled.values.items():
-        if metric(name).evidence == "hits":
-            right, judged = metric(name).statistics(answers, truth).sum(axis=0).astype(int).tolist()
+        if sampled.metrics[name].evidence == "hits":
+            right, judged = sampled.statistics[name].sum(axis=0).astype(int).tolist()
             found[name] = proportion(right, judged, confidence=confidence)
         else:
             found[name] = estimate(value, sampled.draws[name], samples=samples, confidence=confidence)
-    for whole in whole_metrics_of(head.kind):
+    for whole in whole_metrics_of(head):
         single = whole.of(answers, truth)
         if single is not None:
             draws = whole.draws(answers, truth, seed=seed)
@@ -53,7 +53,7 @@ def all_scores(
 def whole_values(outputs: np.ndarray, truth: np.ndarray, head: Head) -> dict[str, float]:
     """The metrics that no sum gives, by name, without the price of their intervals; undefined ones are left out."""
     answers = canonical(outputs, head)
-    found = {metric.name: metric.of(answers, truth) for metric in whole_metrics_of(head.kind)}
+    found = {metric.name: metric.of(answers, truth) for metric in whole_metrics_of(head)}
     return {name: value for name, value in found.items() if value is not None}
 
 

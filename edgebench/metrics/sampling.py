@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edgebench.errors import DataError, NonFiniteOutput, NothingMeasured
 from edgebench.metrics import Metric, canonical, metrics_of
-from edgebench.specs.model import ExpressionHead, Head
+from edgebench.specs.model import ClassHead, Head
 from edgebench.stats import RESAMPLES, bootstrap_sums
 
 Outputs = Mapping[str, np.ndarray]
 """Head name -> [images, width], as the model answered."""
 
 Truth = Mapping[str, np.ndarray]
-"""Kind of head -> labels: `expression`, whole numbers in the order of the head's labels (-1: none; see
-`metrics.align_labels`), and `valence_arousal`, float [images, 2] in [-1, 1] (NaN: none). Other keys are not read."""
+"""Kind of head -> labels, as `metrics.labels.truth_for` makes them: whole numbers in the order of the head's labels
+(-1: none), or float [images, targets] (NaN: none), valence and arousal in [-1, 1]. Other keys are not read."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Sampled:
     draws: dict[str, np.ndarray] = field(default_factory=dict)
     statistics: dict[str, np.ndarray] = field(default_factory=dict)
     """Per image, [images, k]."""
+    metrics: dict[str, Metric] = field(default_factory=dict)
 
 
 def sample(
@@ -49,21 +50,23 @@ def sample(
         NothingMeasured: no image carries a label that the model could be judged by.
     """
     columns = [
-        (name, metric, statistics)
+        (name, metrics, statistics)
         for name, answers in outputs.items()
-        for metric, statistics in _statistics(name, answers, truth, heads)
+        for metrics, statistics in _statistics(name, answers, truth, heads)
     ]
     edges = np.cumsum([statistics.shape[1] for _, _, statistics in columns])[:-1]
     together = np.concatenate([statistics for _, _, statistics in columns], axis=1)
     totals = np.split(together.sum(axis=0), edges)
     drawn = np.split(bootstrap_sums(together, resamples=resamples, seed=seed), edges, axis=1)
     sampled = {name: Sampled() for name in outputs}
-    for (name, metric, statistics), total, sums in zip(columns, totals, drawn, strict=True):
-        value = float(metric.value(total))
-        if np.isfinite(value):
-            sampled[name].values[metric.name] = value
-            sampled[name].draws[metric.name] = metric.value(sums)
-            sampled[name].statistics[metric.name] = statistics
+    for (name, metrics, statistics), total, sums in zip(columns, totals, drawn, strict=True):
+        for metric in metrics:
+            value = float(metric.value(total))
+            if np.isfinite(value):
+                sampled[name].values[metric.name] = value
+                sampled[name].draws[metric.name] = metric.value(sums)
+                sampled[name].statistics[metric.name] = statistics
+                sampled[name].metrics[metric.name] = metric
     return sampled
 
 
@@ -84,15 +87,19 @@ def labelled(labels: np.ndarray) -> np.ndarray:
 
 def _statistics(
     name: str, outputs: Outputs, truth: Truth, heads: Sequence[Head]
-) -> Iterator[tuple[Metric, np.ndarray]]:
+) -> Iterator[tuple[list[Metric], np.ndarray]]:
+    """Metrics of the same statistics, and those; of many classes they are wide."""
     judges = judged_by(heads, truth)
     if not judges:
         raise NothingMeasured("no image has a label to judge by", subject=name, fix="evaluate on labelled images")
     for head in judges:
         labels = truth[head.kind]
         values = canonical(_checked(name, outputs, head, labels), head)
-        for metric in metrics_of(head.kind):
-            yield metric, metric.statistics(values, labels)
+        sharing: dict[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Metric]] = {}
+        for metric in metrics_of(head):
+            sharing.setdefault(metric.statistics, []).append(metric)
+        for statistics, metrics in sharing.items():
+            yield metrics, statistics(values, labels)
 
 
 def _checked(name: str, outputs: Outputs, head: Head, labels: np.ndarray) -> np.ndarray:
@@ -102,7 +109,7 @@ def _checked(name: str, outputs: Outputs, head: Head, labels: np.ndarray) -> np.
     values, expected = outputs[head.name], (len(labels), head.width)
     if values.shape != expected:
         raise DataError(f"outputs of {head.name!r} have the shape {values.shape}, not {expected}", subject=name)
-    if isinstance(head, ExpressionHead) and labels.max() >= head.width:
+    if isinstance(head, ClassHead) and labels.max() >= head.width:
         raise DataError(
             f"label {labels.max()} is out of range",
             subject=f"head {head.name!r}",

@@ -13,7 +13,9 @@ from typing import Literal
 
 import numpy as np
 
+from edgebench.metrics import judging
 from edgebench.registry import resolve
+from edgebench.specs.model import Head
 from edgebench.stats import bootstrap_weights
 
 WHOLE = {
@@ -32,6 +34,7 @@ class WholeMetric:
     """One number about a head.
 
     Args:
+        head: kind of head it judges; what judges expressions judges any classes.
         value: canonical outputs [samples, width], labels, and how often each sample counts
             [rows, samples], to [rows]; NaN where the metric is undefined.
         resamples: how many of the bootstrap's resamples make its interval; 0: it has none.
@@ -53,11 +56,11 @@ class WholeMetric:
         return np.concatenate([np.empty(0), *(self.value(outputs, truth, block) for block in weights)])
 
 
-def whole_metrics_of(kind: str) -> Iterator[WholeMetric]:
-    """Every one of a kind of head, in the order of the registry."""
+def whole_metrics_of(head: Head) -> Iterator[WholeMetric]:
+    """Every one of a head, in the order of the registry."""
     for name in WHOLE:
         found: WholeMetric = resolve(WHOLE, name, kind="metric")
-        if found.head == kind:
+        if found.head in judging(head):
             yield found
 
 

@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.data import (
-    LABELS,
-    Index,
     Samples,
     calibration_samples,
     find_splits,
     load_samples,
-    missing_classes,
     open_index,
     split_disjoint,
 )
 from edgebench.data.cache import forget_unfinished
-from edgebench.errors import DataError, UnknownName
+from edgebench.errors import DataError
+from edgebench.pipeline.labels import calibration_labels, refuse_missing_classes
 from edgebench.pipeline.workers import Report, Task, run_tasks
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.dataset import unreadable_caveats
@@ -40,9 +38,7 @@ def data_folder(workspace: Workspace, data: str, *, crop: str = "none") -> Path:
             draw_faces(workspace, folder, **drawn)
         return folder
     if not Path(data).is_dir():
-        raise DataError(
-            "no such folder", subject=data, fix=f"give a folder in one of AffectNet's layouts, or {SYNTHETIC!r}"
-        )
+        raise DataError("no such folder", subject=data, fix=f"give a folder of labelled images, or {SYNTHETIC!r}")
     return Path(data)
 
 
@@ -81,7 +77,8 @@ def evaluation_samples(workspace: Workspace, spec: ModelSpec, data: DataSettings
     select = None
     if "training" not in find_splits(folder):
         count, seed = data.calibration.count, data.calibration.seed
-        _, select = split_disjoint(index, count, seed, labels=_labels(spec, index, data))
+        labels = calibration_labels(spec, index.per_class(), allow_missing=data.allow_missing_classes)
+        _, select = split_disjoint(index, count, seed, labels=labels)
     with workspace.progress.step("reading evaluation images") as step:
         samples = load_samples(
             index,
@@ -94,7 +91,7 @@ def evaluation_samples(workspace: Workspace, spec: ModelSpec, data: DataSettings
             progress=step.update,
         )
     if not data.allow_missing_classes:
-        _refuse_missing_classes(spec, samples)
+        refuse_missing_classes(spec, samples.info)
     _name_unreadable(workspace, samples, "evaluation")
     return samples
 
@@ -113,7 +110,7 @@ def calibration_set(workspace: Workspace, spec: ModelSpec, data: DataSettings, *
             seed=data.calibration.seed,
             exclude=exclude,
             disjoint=disjoint,
-            labels=_labels(spec, index, data),
+            labels=calibration_labels(spec, index.per_class(), allow_missing=data.allow_missing_classes),
             tolerance=data.tolerance,
             jobs=workspace.jobs,
             progress=step.update,
@@ -138,27 +135,3 @@ def _name_unreadable(workspace: Workspace, samples: Samples, purpose: str) -> No
     info = samples.info
     for caveat in unreadable_caveats(info.unreadable, read=info.samples, purpose=purpose):
         workspace.progress.note(f"{info.name}: {caveat.text}")
-
-
-def _labels(spec: ModelSpec, index: Index, data: DataSettings) -> tuple[str, ...]:
-    """The classes that calibration images are balanced over."""
-    labels = spec.expression_head.labels if spec.expression_head else LABELS
-    if not data.allow_missing_classes:
-        return labels
-    per_class = index.per_class()
-    return tuple(label for label in labels if per_class.get(label))
-
-
-def _refuse_missing_classes(spec: ModelSpec, samples: Samples) -> None:
-    head = spec.expression_head
-    if head is None:
-        return
-    for label in head.labels:
-        if label not in LABELS:
-            raise UnknownName.among(label, LABELS, kind=f"expression in the labels of {spec.name}")
-    if missing := missing_classes(samples.info, head.labels):
-        raise DataError(
-            f"no image of {', '.join(missing)}",
-            subject=samples.info.name,
-            fix="use a set with every class, or say --allow-missing-classes",
-        )

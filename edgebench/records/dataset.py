@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from edgebench.frozen import Frozen
 from edgebench.records.caveat import Caveat
@@ -25,18 +27,38 @@ class DatasetInfo(Frozen):
     synthetic: bool
     samples: int
     per_class: dict[str, int]
-    valence_arousal_samples: int
+    """Class -> images, in the order of the set's numbers; empty for a set without classes."""
+    per_value: dict[str, int] = {}
+    """Column of numbers -> images that have one, in the order of the columns."""
     dropped: dict[str, int] = {}
     unreadable: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_columns(cls, stated: Any) -> Any:
+        """Records of before a set's columns had names: valence and arousal together, and eight expressions."""
+        if not isinstance(stated, dict) or "valence_arousal_samples" not in stated:
+            return stated
+        known = {key: value for key, value in stated.items() if key != "valence_arousal_samples"}
+        return known | {"per_value": dict.fromkeys(("valence", "arousal"), stated["valence_arousal_samples"])}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.per_class)
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        return tuple(self.per_value)
 
     @property
     def images_text(self) -> str:
         """How many images, and of those with each kind of label where it is not all: only these are scored by it."""
-        labelled = {
-            "an expression": sum(self.per_class.values()),
-            "valence and arousal": self.valence_arousal_samples,
-        }
-        partly = [f"{count} with {what}" for what, count in labelled.items() if count != self.samples]
+        alike: dict[int, list[str]] = {}
+        for name, count in self.per_value.items():
+            alike.setdefault(count, []).append(name)
+        labelled = [(sum(self.per_class.values()), "a class")] if self.per_class else []
+        labelled += [(count, " and ".join(names)) for count, names in alike.items()]
+        partly = [f"{count} with {what}" for count, what in labelled if count != self.samples]
         return ", ".join([f"{self.samples} images", *partly])
 
 

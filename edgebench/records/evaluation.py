@@ -12,8 +12,9 @@ class Evaluation(Frozen):
     """Per-sample outputs, so that any metric and any paired comparison can be computed later.
 
     `outputs` names a blob: an .npz with one float32 array [samples, width] per head.
-    `truth` names a blob: an .npz with `expression` int [samples] (-1: no label), `valence_arousal`
-    float [samples, 2] (NaN: no label) and `content` (sha256 of each image file), in the same order.
+    `truth` names a blob: an .npz with `classes` int [samples] (-1: no label; numbers into `dataset.labels`), `values`
+    float [samples, columns] (NaN: no label; of `dataset.value_names`) and `content` (sha256 of each image file), in
+    the same order. Blobs of before columns had names call them `expression` and `valence_arousal`.
     """
 
     variant: str

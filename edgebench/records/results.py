@@ -5,17 +5,19 @@ A quantity that was not measured is None here and "not measured" on every page.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from edgebench.frozen import Frozen
 from edgebench.records.artifact import Calibration, Operators
 from edgebench.records.caveat import Caveat
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.measurement import DeviceInfo
+from edgebench.records.pipeline_timing import FaceDetector, Frames
 
 # Results file history:
 #   1 - first version
-SCHEMA = 1
+#   2 - frame rates of variants behind a face detector
+SCHEMA = 2
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 
@@ -119,6 +121,38 @@ class Latency(Frozen):
     caveats: tuple[Caveat, ...] = ()
 
 
+class FrameRate(Frozen):
+    """A variant behind a detector on a device: how many frames a second an application sees.
+
+    Times are means over frames, since only these add up and only these tell a rate; of several blocks the median,
+    `frame_ms` with Student's interval over the blocks' logarithms.
+    """
+
+    job: str
+    threads: int
+    runtime: str
+    runtime_version: str
+    detector: FaceDetector
+    detector_version: str
+    detector_settings: dict[str, Any]
+    frames: Frames
+    frame_size: tuple[int, int]
+    frame_ms: Estimate
+    fps: float
+    stages_ms: dict[str, float]
+    faces: tuple[int, ...]
+    """Found in each frame; empty without a detector."""
+    with_face_ms: float | None
+    """Mean of the frames that the model saw; None where it saw none."""
+    without_face: Literal["skipped"] = "skipped"
+    """A frame without a face is not shown to the model."""
+    resize: str
+    timed_frames: int
+    peak_rss_bytes: int
+    conditions: dict[str, str]
+    caveats: tuple[Caveat, ...] = ()
+
+
 class VariantResult(Frozen):
     variant: str
     model: str
@@ -135,6 +169,9 @@ class VariantResult(Frozen):
     drift: Drift | None
     latency: tuple[Latency, ...]
     """One per thread count, lowest first."""
+    frame_rates: tuple[FrameRate, ...] = ()
+    """One per run over whole frames (its frames and its detector) and thread count, what was asked for last at the
+    end."""
     reference_executed: bool = False
     on_front: bool = False
     front_probability: float | None = None

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from edgebench.specs.explain import explain
 from edgebench.specs.include import INCLUDE, read_merged
+from edgebench.specs.label_files import with_labels
 from edgebench.specs.problem import Place, Problem
 from edgebench.specs.stated import Stated
 from edgebench.specs.yaml_reader import Node, plain
@@ -23,6 +24,7 @@ def build(cls: type[S], file: Path) -> tuple[S | None, list[Problem]]:
     """The spec a file states, or all that is wrong with it. Files it refers to are not looked for."""
     problems: list[Problem] = []
     root = read_merged(file, problems)
+    root = root and with_labels(root, problems)
     spec = _validated(cls, _named(root, file, problems), file, problems) if root else None
     if root is None or spec is None or problems:
         return None, sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))

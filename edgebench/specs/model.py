@@ -6,13 +6,30 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from edgebench.digests import sha256_json
 from edgebench.frozen import Frozen
+from edgebench.specs.heads import ClassesHead, ClassHead, ExpressionHead, Head, RegressionHead, ValenceArousalHead
 from edgebench.specs.problem import Problem, as_error
 from edgebench.specs.source import AnySource
 from edgebench.specs.stated import Stated
+
+__all__ = [
+    "Budgets",
+    "Bytes",
+    "ClassHead",
+    "ClassesHead",
+    "ExpressionHead",
+    "Head",
+    "InputContract",
+    "ModelSpec",
+    "RegressionHead",
+    "Share",
+    "TrainedBy",
+    "Training",
+    "ValenceArousalHead",
+]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 # 15_000_000 is text to an editor's YAML reader.
@@ -80,59 +97,6 @@ class InputContract(Frozen):
     def geometry(self) -> dict[str, Any]:
         """What decides the cached uint8 tensor; two contracts with equal geometry share it."""
         return self.model_dump(include={"size", "color", "crop", "margin", "resize"})
-
-
-Output = Annotated[
-    Annotated[int, Field(ge=0)] | None,
-    Field(description="which of the model's outputs, counted from 0, where it is not called as the head"),
-]
-
-
-def _not_reserved(name: str) -> str:
-    if name in ("file", "allow_pickle"):  # arguments of the writer of .npz files, which hold outputs by head
-        raise ValueError(f"a head cannot be called {name!r}; state `output` where the model's own output is")
-    return name
-
-
-HeadName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/-]*$", max_length=100), AfterValidator(_not_reserved)
-]
-
-
-class ExpressionHead(Frozen):
-    """Class scores over expressions, in the order of `labels`."""
-
-    kind: Literal["expression"]
-    name: HeadName
-    labels: tuple[str, ...]
-    activation: Literal["softmax", "logits"] = "softmax"
-    output: Output = None
-
-    @property
-    def width(self) -> int:
-        return len(self.labels)
-
-    @model_validator(mode="after")
-    def _labels_are_distinct(self) -> ExpressionHead:
-        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise ValueError("`labels` needs two or more distinct names")
-        return self
-
-
-class ValenceArousalHead(Frozen):
-    """Two numbers, valence then arousal."""
-
-    kind: Literal["valence_arousal"]
-    name: HeadName
-    range: tuple[float, float] = (-1.0, 1.0)
-    output: Output = None
-
-    @property
-    def width(self) -> int:
-        return 2
-
-
-Head = Annotated[ExpressionHead | ValenceArousalHead, Field(discriminator="kind")]
 
 
 class Budgets(Frozen):
@@ -227,15 +191,18 @@ class ModelSpec(Stated):
         return f"source.{self.source.file_key}"
 
     @property
-    def expression_head(self) -> ExpressionHead | None:
-        return next((head for head in self.heads if isinstance(head, ExpressionHead)), None)
+    def class_head(self) -> ExpressionHead | ClassesHead | None:
+        return next((head for head in self.heads if isinstance(head, ClassHead)), None)
 
     @model_validator(mode="after")
     def _heads_are_distinct(self) -> ModelSpec:
         names = [head.name for head in self.heads]
         if len(set(names)) != len(names):
             raise ValueError("two heads share a name")
-        kinds = [head.kind for head in self.heads]
-        if len(set(kinds)) != len(kinds):
-            raise ValueError("two heads are of one kind: an image has one expression, one valence and one arousal")
+        classes = sum(isinstance(head, ClassHead) for head in self.heads)
+        if max(classes, len(self.heads) - classes) > 1:
+            raise ValueError(
+                "two heads are of one kind: state at most one of `expression` and `classes`, for an image has one "
+                "class, and one of `valence_arousal` and `regression`, which may have several targets"
+            )
         return self

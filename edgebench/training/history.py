@@ -13,7 +13,8 @@ SCHEMA = 1
 class Epoch(Frozen):
     """One pass over the training samples. Losses are means over its steps; None where a head is absent.
 
-    `validation` is keyed `accuracy`, `rmse_valence`, `rmse_arousal`, of the weights at the end of the epoch.
+    `loss_expression` is that of any classes, `loss_valence_arousal` of any numbers.
+    `validation` is keyed `accuracy` and, by target, such as `rmse_valence`, of the weights at the end of the epoch.
     """
 
     epoch: int

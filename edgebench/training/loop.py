@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from edgebench.digests import sha256_bytes, sha256_file, sha256_json
 from edgebench.errors import DataError, NonFiniteOutput, UsageError
 from edgebench.inputs import PreparedInputs
-from edgebench.specs.model import ModelSpec
+from edgebench.specs.model import ClassHead, ModelSpec
 from edgebench.specs.source import ZooSource
 from edgebench.training import checkpoint
 from edgebench.training.augment import augment
@@ -35,25 +35,29 @@ Progress = Callable[[int, int, str], None]
 class Samples(Protocol):
     """Labelled images under the model's contract.
 
-    `images` is uint8 [samples, height, width, channels], `expression` int64 [samples] in the data set's own
-    numbers with -1 for no label, `valence_arousal` float32 [samples, 2] with NaN for no label.
+    `images` is uint8 [samples, height, width, channels], `classes` int64 [samples], numbers into
+    `labels` with -1 for no label, `values` float32 [samples, columns] of `value_names` with NaN for no label.
     """
 
     @property
     def images(self) -> np.ndarray: ...
     @property
-    def expression(self) -> np.ndarray: ...
+    def labels(self) -> Sequence[str]: ...
     @property
-    def valence_arousal(self) -> np.ndarray: ...
+    def classes(self) -> np.ndarray: ...
+    @property
+    def value_names(self) -> Sequence[str]: ...
+    @property
+    def values(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)
 class _Aligned:
-    """Samples whose expressions are numbered in the order of the model's labels."""
+    """Samples with classes in the order of the model's labels, and its targets in the range of its answers."""
 
     images: np.ndarray
-    expression: np.ndarray
-    valence_arousal: np.ndarray
+    classes: np.ndarray
+    values: np.ndarray
 
 
 def train(
@@ -61,7 +65,6 @@ def train(
     samples: Samples,
     validation: Samples,
     *,
-    labels: Sequence[str],
     folder: Path,
     epochs: int | None = None,
     seed: int = 0,
@@ -77,13 +80,12 @@ def train(
     arguments goes on after its last finished epoch and ends in the weights it would have had.
 
     Args:
-        labels: the data set's expressions in the order of its numbers; a sample trains the class of that name.
         epochs: instead of the recipe's; more than a finished training had goes on from there.
         resume: continue from the folder's checkpoint; False starts again and replaces it.
 
     Raises:
         UsageError: as `check_request`, or the folder holds another training, or one of more epochs.
-        UnknownName: a sample carries an expression that the model does not have.
+        UnknownName: the samples have classes, and none of them is one of the model.
         DataError: no samples, a head or a class of the model without one, a label outside `labels`, or images that
             do not fit the contract.
         NonFiniteOutput: the loss became NaN or infinite.
@@ -94,17 +96,17 @@ def train(
     epochs = spec.training.epochs if epochs is None else epochs
     _check(spec, samples, "training samples")
     _check(spec, validation, "validation samples")
-    _refuse_unlabelled(spec, samples)
-    samples, validation = (_aligned(spec, each, labels) for each in (samples, validation))
-    history = _begin(spec, samples, validation, seed)
-    trainer = Trainer(spec, _weights(spec, samples), seed)
+    aligned, held_out = _aligned(spec, samples), _aligned(spec, validation)
+    _refuse_unlabelled(spec, aligned)
+    history = _begin(spec, aligned, held_out, seed)
+    trainer = Trainer(spec, _weights(spec, aligned), seed)
     if resume:
         found = checkpoint.load(folder, trainer.model, trainer.optimizer)
         history = _resumed(found, history, folder, epochs=epochs)
-    steps = max(1, len(samples.images) // spec.training.batch_size)
+    steps = max(1, len(aligned.images) // spec.training.batch_size)
     for epoch in range(len(history.epochs), epochs):
         report = _reporter(progress, epoch, epochs, steps)
-        done = _epoch(trainer, samples, validation, epoch=epoch, seed=seed, report=report)
+        done = _epoch(trainer, aligned, held_out, epoch=epoch, seed=seed, report=report)
         history = history.model_copy(update={"epochs": (*history.epochs, done), "weights_sha256": ""})
         checkpoint.save(folder, trainer.model, trainer.optimizer, history)
         checkpoint.write_text(folder / HISTORY_FILE, history.model_dump_json(indent=2))
@@ -117,11 +119,11 @@ def check_request(spec: ModelSpec, *, epochs: int | None = None, seed: int = 0) 
     Raises:
         UsageError: the model is not from the zoo, less than one epoch, or a negative seed.
     """
-    if not isinstance(spec.source, ZooSource):
+    if not isinstance(spec.source, ZooSource) or architecture(spec.source.architecture).framework != "keras":
         raise UsageError(
-            "only an architecture of the zoo can be trained",
+            "only an architecture of the zoo in Keras can be trained",
             subject=spec.name,
-            fix="state `architecture` under `source` in its spec",
+            fix="state such an `architecture` under `source` in its spec, or train it elsewhere and state its weights",
         )
     if epochs is not None and epochs < 1:
         raise UsageError(f"{epochs} epochs train nothing", subject=spec.name, fix="ask for 1 or more")
@@ -131,8 +133,8 @@ def check_request(spec: ModelSpec, *, epochs: int | None = None, seed: int = 0) 
 
 def _epoch(
     trainer: Trainer,
-    samples: Samples,
-    validation: Samples,
+    samples: _Aligned,
+    validation: _Aligned,
     *,
     epoch: int,
     seed: int,
@@ -144,7 +146,7 @@ def _epoch(
     trainer.start_epoch(epoch)
     losses = []
     for step, (images, rows) in enumerate(_batches(samples, trainer.spec, np.random.default_rng([seed, epoch]))):
-        losses.append(trainer.step(images, samples.expression[rows], samples.valence_arousal[rows]))
+        losses.append(trainer.step(images, samples.classes[rows], samples.values[rows]))
         if not np.isfinite(losses[-1]["loss"]):
             raise NonFiniteOutput(
                 f"the loss became {losses[-1]['loss']} in epoch {epoch + 1}, step {step + 1}",
@@ -157,14 +159,14 @@ def _epoch(
         epoch=epoch + 1,
         learning_rate=trainer.learning_rate(epoch),
         loss=means["loss"],
-        loss_expression=means.get("expression"),
-        loss_valence_arousal=means.get("valence_arousal"),
+        loss_expression=means.get("classes"),
+        loss_valence_arousal=means.get("values"),
         validation=_scores(trainer, validation),
         duration_s=round(time.monotonic() - started, 3),
     )
 
 
-def _batches(samples: Samples, spec: ModelSpec, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _batches(samples: _Aligned, spec: ModelSpec, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Inputs and the rows they came from, in an order and in views that the generator's seed decides."""
     size = min(spec.training.batch_size, len(samples.images))
     order = rng.permutation(len(samples.images))
@@ -174,26 +176,26 @@ def _batches(samples: Samples, spec: ModelSpec, rng: np.random.Generator) -> Ite
         yield PreparedInputs(views, spec.input)[:], rows
 
 
-def _scores(trainer: Trainer, validation: Samples) -> dict[str, float]:
-    """Accuracy, and root mean squared error of valence and arousal, over labelled samples."""
+def _scores(trainer: Trainer, validation: _Aligned) -> dict[str, float]:
+    """Accuracy, and root mean squared error of each target, over labelled samples."""
     import numpy as np
 
     answers = trainer.predict(PreparedInputs(validation.images, trainer.spec.input))
     scores = {}
     for head in trainer.spec.heads:
-        if head.kind == "expression":
-            labelled = validation.expression >= 0
-            right = answers[head.name].argmax(axis=1) == validation.expression
+        if isinstance(head, ClassHead):
+            labelled = validation.classes >= 0
+            right = answers[head.name].argmax(axis=1) == validation.classes
             scores["accuracy"] = float(right[labelled].mean()) if labelled.any() else None
         else:
-            for column, name in enumerate(("rmse_valence", "rmse_arousal")):
-                error = answers[head.name][:, column] - validation.valence_arousal[:, column]
+            for column, target in enumerate(head.targets):
+                error = answers[head.name][:, column] - validation.values[:, column]
                 error = error[np.isfinite(error)]
-                scores[name] = float(np.sqrt((error**2).mean())) if len(error) else None
+                scores[f"rmse_{target}"] = float(np.sqrt((error**2).mean())) if len(error) else None
     return {name: value for name, value in scores.items() if value is not None}
 
 
-def _begin(spec: ModelSpec, samples: Samples, validation: Samples, seed: int) -> History:
+def _begin(spec: ModelSpec, samples: _Aligned, validation: _Aligned, seed: int) -> History:
     assert isinstance(spec.source, ZooSource)  # held by check_request
     decides = {
         "architecture": spec.source.architecture,
@@ -203,7 +205,7 @@ def _begin(spec: ModelSpec, samples: Samples, validation: Samples, seed: int) ->
         "heads": [head.model_dump(mode="json") for head in spec.heads],
         "training": spec.training.model_dump(mode="json", exclude={"epochs"}),
         "seed": seed,
-        "labels": [sha256_bytes(samples.expression.tobytes()), sha256_bytes(samples.valence_arousal.tobytes())],
+        "labels": [sha256_bytes(samples.classes.tobytes()), sha256_bytes(samples.values.tobytes())],
         "images": sha256_bytes(samples.images[:: 1 + len(samples.images) // IDENTIFYING_IMAGES].tobytes()),
     }
     return History(
@@ -242,11 +244,11 @@ def _finish(trainer: Trainer, history: History, folder: Path) -> History:
     return history
 
 
-def _weights(spec: ModelSpec, samples: Samples) -> np.ndarray | None:
-    head = spec.expression_head
+def _weights(spec: ModelSpec, samples: _Aligned) -> np.ndarray | None:
+    head = spec.class_head
     if head is None:
         return None
-    weights = class_weights(samples.expression, head.labels)
+    weights = class_weights(samples.classes, head.labels)
     return weights if spec.training.class_weights else weights * 0 + 1
 
 
@@ -260,15 +262,12 @@ def _check(spec: ModelSpec, samples: Samples, subject: str) -> None:
         raise DataError("there are none", subject=subject)
 
 
-def _refuse_unlabelled(spec: ModelSpec, samples: Samples) -> None:
+def _refuse_unlabelled(spec: ModelSpec, samples: _Aligned) -> None:
     """A head without a label would keep its initial weights and be sold as trained."""
     import numpy as np
 
-    labelled = {
-        "expression": (samples.expression >= 0).any(),
-        "valence_arousal": np.isfinite(samples.valence_arousal).any(axis=0).all(),
-    }
-    if without := [head.name for head in spec.heads if not labelled[head.kind]]:
+    classes, numbers = (samples.classes >= 0).any(), np.isfinite(samples.values).any(axis=0).all()
+    if without := [head.name for head in spec.heads if not (classes if isinstance(head, ClassHead) else numbers)]:
         raise DataError(
             f"none has a label for {', '.join(without)}",
             subject="training samples",
@@ -276,13 +275,19 @@ def _refuse_unlabelled(spec: ModelSpec, samples: Samples) -> None:
         )
 
 
-def _aligned(spec: ModelSpec, samples: Samples, labels: Sequence[str]) -> _Aligned:
-    from edgebench.metrics import align_labels
+def _aligned(spec: ModelSpec, samples: Samples) -> _Aligned:
+    from edgebench.metrics.labels import align_labels, align_values
 
-    head, expression = spec.expression_head, samples.expression
-    if head is not None:
-        expression = align_labels(expression, labels, head.labels)
-    return _Aligned(samples.images, expression, samples.valence_arousal)
+    classes, values = samples.classes, samples.values
+    for head in spec.heads:
+        if isinstance(head, ClassHead):
+            classes = align_labels(classes, samples.labels, head)
+        else:
+            values = align_values(values, samples.value_names, head.targets)
+        if head.kind == "valence_arousal":
+            low, high = head.range
+            values = (values * (high - low) + (low + high)) / 2
+    return _Aligned(samples.images, classes, values)
 
 
 def _reporter(progress: Progress | None, epoch: int, epochs: int, steps: int) -> Callable[[int, float], None]:

@@ -9,10 +9,10 @@ from edgebench.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
 
-    from edgebench.specs.model import ExpressionHead
+    from edgebench.specs.model import ClassHead
 
 
-def class_weights(expression: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+def class_weights(classes: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
     """N / (classes x N of the class) over labelled samples (Vadlejch 2021): float32 [classes].
 
     Raises:
@@ -20,13 +20,13 @@ def class_weights(expression: np.ndarray, labels: tuple[str, ...]) -> np.ndarray
     """
     import numpy as np
 
-    if len(expression) and not -1 <= expression.min() <= expression.max() < len(labels):
+    if len(classes) and not -1 <= classes.min() <= classes.max() < len(labels):
         raise DataError(
-            f"labels run from {expression.min()} to {expression.max()}",
+            f"labels run from {classes.min()} to {classes.max()}",
             subject="training samples",
-            fix=f"-1 for none, 0 to {len(labels) - 1} for the expressions of the model",
+            fix=f"-1 for none, 0 to {len(labels) - 1} for the classes of the model",
         )
-    counts = np.bincount(expression[expression >= 0], minlength=len(labels))
+    counts = np.bincount(classes[classes >= 0], minlength=len(labels))
     empty = [label for label, count in zip(labels, counts, strict=True) if not count]
     if empty:
         raise DataError(f"no sample of {', '.join(empty)}", subject="training samples", fix="add images of it")
@@ -34,7 +34,7 @@ def class_weights(expression: np.ndarray, labels: tuple[str, ...]) -> np.ndarray
     return weights
 
 
-def expression_loss(truth: Any, scores: Any, weights: Any, head: ExpressionHead) -> Any:
+def class_loss(truth: Any, scores: Any, weights: Any, head: ClassHead) -> Any:
     """Weighted cross-entropy, mean over the labelled samples of the batch; zero where none is labelled.
 
     Args:
@@ -52,12 +52,12 @@ def expression_loss(truth: Any, scores: Any, weights: Any, head: ExpressionHead)
     return tf.reduce_sum(weighed) / tf.maximum(tf.reduce_sum(tf.cast(labelled, tf.float32)), 1.0)
 
 
-def valence_arousal_loss(truth: Any, answer: Any) -> Any:
+def value_loss(truth: Any, answer: Any) -> Any:
     """Squared error, mean over the numbers that are labelled; zero where none is.
 
     Args:
-        truth: float32 [batch, 2], NaN for no label.
-        answer: float32 [batch, 2].
+        truth: float32 [batch, targets], NaN for no label.
+        answer: float32 [batch, targets].
     """
     import tensorflow as tf
 

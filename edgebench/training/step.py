@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgebench.training.losses import expression_loss, valence_arousal_loss
+from edgebench.specs.model import ClassHead
+from edgebench.training.losses import class_loss, value_loss
 from edgebench.zoo import build
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Trainer:
     """The net of a spec under training by Adam; its initial weights follow from the seed.
 
     Args:
-        weights: float32 [classes], of each expression in its loss; None without such a head.
+        weights: float32 [classes], of each class in its loss; None without such a head.
     """
 
     def __init__(self, spec: ModelSpec, weights: np.ndarray | None, seed: int) -> None:
@@ -51,9 +52,9 @@ class Trainer:
             if generator is not None:
                 generator.state.assign([self.seed + 1000 * number, epoch << 20])
 
-    def step(self, images: np.ndarray, expression: np.ndarray, valence_arousal: np.ndarray) -> dict[str, float]:
-        """One step of the optimizer. Returns `loss` and, by head kind, its parts."""
-        return {name: float(loss) for name, loss in self._step(images, expression, valence_arousal).items()}
+    def step(self, images: np.ndarray, classes: np.ndarray, values: np.ndarray) -> dict[str, float]:
+        """One step of the optimizer. Returns `loss` and its parts, `classes` and `values`."""
+        return {name: float(loss) for name, loss in self._step(images, classes, values).items()}
 
     def predict(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Head name -> float32 [samples, width]; slices of `inputs` are batches."""
@@ -73,21 +74,21 @@ class Trainer:
         answers: list[Any] = keras.tree.flatten(self.model(images, training=training))
         return answers
 
-    def _gradient_step(self, images: Any, expression: Any, valence_arousal: Any) -> dict[str, Any]:
+    def _gradient_step(self, images: Any, classes: Any, values: Any) -> dict[str, Any]:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            losses = self._losses(self._forward(images, training=True), expression, valence_arousal)
+            losses = self._losses(self._forward(images, training=True), classes, values)
             losses["loss"] = tf.add_n(list(losses.values()))
         gradients = tape.gradient(losses["loss"], self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
         return losses
 
-    def _losses(self, answers: Sequence[Any], expression: Any, valence_arousal: Any) -> dict[str, Any]:
+    def _losses(self, answers: Sequence[Any], classes: Any, values: Any) -> dict[str, Any]:
         losses = {}
         for head, answer in zip(self.spec.heads, answers, strict=True):
-            if head.kind == "expression":
-                losses["expression"] = expression_loss(expression, answer, self._weights, head)
+            if isinstance(head, ClassHead):
+                losses["classes"] = class_loss(classes, answer, self._weights, head)
             else:
-                losses["valence_arousal"] = valence_arousal_loss(valence_arousal, answer)
+                losses["values"] = value_loss(values, answer)
         return losses

@@ -125,7 +125,7 @@ def test_every_release_of_the_tree_is_found(
     folder = affectnet_2017([(0, 0.1, 0.2), (7, -0.5, 0.5)], tree=tree, lists=lists, header=header)
     index = open_index(folder, "validation", cache=cache)
     assert [index.path(row).is_file() for row in range(2)] == [True, True]
-    assert index.expression.tolist() == [0, 7]
+    assert index.classes.tolist() == [0, 7]
     assert index.face_box is not None
     assert index.face_box.tolist() == [[4, 6, 8, 4]] * 2
 

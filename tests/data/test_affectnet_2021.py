@@ -26,8 +26,8 @@ def test_labels_are_read_from_text_and_from_numbers(
 ) -> None:
     index = open_index(affectnet_2021(ROWS, text=text), "validation", cache=cache)
     assert index.files == ("images/0.jpg", "images/1.jpg", "images/2.jpg")
-    assert index.expression.tolist() == [0, 7, 3]
-    np.testing.assert_allclose(index.valence_arousal, [row[1:] for row in ROWS], atol=1e-6)
+    assert index.classes.tolist() == [0, 7, 3]
+    np.testing.assert_allclose(index.values, [row[1:] for row in ROWS], atol=1e-6)
     assert index.face_box is None
     assert index.landmarks is not None
     assert index.landmarks.shape == (3, 68, 2)

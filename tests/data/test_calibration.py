@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebench.data import LABELS, calibration_samples, load_samples, open_index, split_disjoint
+from edgebench.data import EXPRESSIONS, calibration_samples, load_samples, open_index, split_disjoint
 from edgebench.errors import DataError
 from edgebench.specs.model import InputContract
 
@@ -44,7 +44,7 @@ def test_an_image_of_the_evaluation_set_is_replaced_and_counted(both: Path, cont
     samples = calibration_samples(both, contract(), cache=cache, count=16, exclude=barred)
     assert not set(samples.content) & set(barred)
     assert len(set(samples.content) & set(free.content)) == 13
-    assert samples.info.per_class == dict.fromkeys(LABELS, 2)
+    assert samples.info.per_class == dict.fromkeys(EXPRESSIONS, 2)
     assert samples.info.dropped == {"also in the evaluation set": 3}
     assert free.info.dropped == {}
 
@@ -75,7 +75,7 @@ def test_more_images_than_there_are_is_an_error(both: Path, contract: Contract, 
 def test_a_small_class_gives_all_it_has(affectnet_2021: Callable[..., Path], contract: Contract, cache: Path) -> None:
     folder = affectnet_2021([*EVEN[:7], (7, 0, 0), *[(number % 7, 0, 0) for number in range(35)]], part="train_set")
     samples = calibration_samples(folder, contract(), cache=cache, count=22)
-    assert samples.info.per_class == {**dict.fromkeys(LABELS, 3), "contempt": 1}
+    assert samples.info.per_class == {**dict.fromkeys(EXPRESSIONS, 3), "contempt": 1}
 
 
 def test_a_class_without_an_image_is_named_unless_the_model_has_it_not(
@@ -84,7 +84,7 @@ def test_a_class_without_an_image_is_named_unless_the_model_has_it_not(
     folder = affectnet_2021([(number % 7, 0, 0) for number in range(28)], part="train_set")
     with pytest.raises(DataError, match="no image of class contempt to calibrate with"):
         calibration_samples(folder, contract(), cache=cache, count=4)
-    samples = calibration_samples(folder, contract(), cache=cache, count=14, labels=LABELS[:7])
+    samples = calibration_samples(folder, contract(), cache=cache, count=14, labels=EXPRESSIONS[:7])
     assert missing(samples.info.per_class) == ["contempt"]
 
 
@@ -96,7 +96,7 @@ def test_images_without_an_expression_do_not_calibrate(
     affectnet_2021: Callable[..., Path], contract: Contract, cache: Path
 ) -> None:
     folder = affectnet_2021([*EVEN[:16], *[(8, 0, 0)] * 10], part="train_set")
-    assert (calibration_samples(folder, contract(), cache=cache, count=16).expression >= 0).all()
+    assert (calibration_samples(folder, contract(), cache=cache, count=16).classes >= 0).all()
 
 
 def test_a_missing_training_part_is_an_error(
@@ -113,13 +113,13 @@ def test_without_a_training_part_the_two_sets_are_disjoint(
     index = open_index(folder, "validation", cache=cache)
     calibration, evaluation = split_disjoint(index, 16, seed=2)
     assert sorted([*calibration, *evaluation]) == list(range(41))
-    assert np.bincount(index.expression[calibration]).tolist() == [2] * 8
+    assert np.bincount(index.classes[calibration]).tolist() == [2] * 8
 
     evaluated = load_samples(index, contract(), cache=cache, select=evaluation)
     samples = calibration_samples(
         folder, contract(), cache=cache, count=16, seed=2, disjoint=True, exclude=evaluated.content
     )
-    np.testing.assert_array_equal(samples.expression, index.expression[calibration])
+    np.testing.assert_array_equal(samples.classes, index.classes[calibration])
     assert not set(samples.content) & set(evaluated.content)
 
 

@@ -22,14 +22,14 @@ FIRST = np.array([0])
 
 def pixels_of(path: Path, contract: InputContract, box: Sequence[float] | None = None) -> np.ndarray:
     out = np.empty((*contract.size, contract.channels), np.uint8)
-    answer = decode(path, box, contract, out)
+    answer = decode(path, None, box, contract, out)
     assert answer == Decoded(sha256_file(path), synthetic=False)
     return out
 
 
 def reason_of(path: Path, contract: InputContract, box: Sequence[float] | None = None) -> str:
     with guarded():
-        answer = decode(path, box, contract, np.empty((*contract.size, contract.channels), np.uint8))
+        answer = decode(path, None, box, contract, np.empty((*contract.size, contract.channels), np.uint8))
     assert isinstance(answer, Unreadable)
     return answer.reason
 
@@ -161,8 +161,10 @@ def index_with(boxes: np.ndarray | None, landmarks: np.ndarray | None) -> Index:
         folder=Path(),
         root=Path(),
         files=("a.jpg",),
-        expression=none,
-        valence_arousal=np.zeros((1, 2), np.float32),
+        labels=(),
+        classes=none,
+        value_names=("valence", "arousal"),
+        values=np.zeros((1, 2), np.float32),
         face_box=boxes,
         landmarks=landmarks,
         key="",

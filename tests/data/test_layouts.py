@@ -63,7 +63,7 @@ def test_a_changed_annotation_is_read_anew(affectnet_2017: Callable[..., Path], 
     table = folder / "validation.csv"
     table.write_text(table.read_text().replace(",7,", ",3,"))
     after = open_index(folder, "validation", cache=cache)
-    assert (before.expression[1], after.expression[1]) == (7, 3)
+    assert (before.classes[1], after.classes[1]) == (7, 3)
     assert before.key != after.key
 
 
@@ -81,7 +81,7 @@ def test_a_copy_at_another_place_gives_the_same_labels(affectnet_2021: Callable[
     folder = affectnet_2021(ROWS)
     copy = shutil.copytree(folder, folder.with_name("copy"))
     one, other = (open_index(place, "validation", cache=cache) for place in (folder, copy))
-    assert np.array_equal(one.expression, other.expression)
+    assert np.array_equal(one.classes, other.classes)
     assert one.root != other.root
 
 

@@ -27,8 +27,8 @@ def test_labels_8_to_10_and_minus_2_are_dropped_for_their_head_and_counted(
         (10, -2, -2),  # neither
     ]
     index = open_index(affectnet(rows), "validation", cache=cache)
-    assert index.expression.tolist() == [0, -1, 3, 4]
-    assert np.isnan(index.valence_arousal).all(axis=1).tolist() == [False, False, True, True]
+    assert index.classes.tolist() == [0, -1, 3, 4]
+    assert np.isnan(index.values).all(axis=1).tolist() == [False, False, True, True]
     assert index.dropped == {
         "expression none": 1,
         "expression uncertain": 1,
@@ -40,7 +40,7 @@ def test_labels_8_to_10_and_minus_2_are_dropped_for_their_head_and_counted(
 
 def test_the_ends_of_every_range_are_allowed(affectnet: Callable[..., Path], cache: Path) -> None:
     index = open_index(affectnet([(0, -1, 1), (7, 1, -1), (10, 0, 0)]), "validation", cache=cache)
-    assert index.valence_arousal.tolist() == [[-1, 1], [1, -1], [0, 0]]
+    assert index.values.tolist() == [[-1, 1], [1, -1], [0, 0]]
 
 
 def test_files_boxes_and_landmarks_stay_with_their_rows(affectnet_2017: Callable[..., Path], cache: Path) -> None:

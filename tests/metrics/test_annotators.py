@@ -70,3 +70,7 @@ def test_one_annotator_agrees_with_nobody() -> None:
         affect_agreement(np.zeros((3, 5)))
     with pytest.raises(NothingMeasured):
         expression_agreement(np.array([[0, -1], [-1, 0]]))
+
+
+def test_alpha_of_equal_pairs_beside_a_lone_other_value_is_undefined_and_does_not_warn() -> None:
+    assert np.isnan(alpha(np.array([[1.0, 1.0, 2.0], [1.0, 1.0, np.nan]]), level="nominal"))

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.metrics.expression import ACCURACY, CLIP, LOG_LOSS, MACRO_F1, class_scores, confusion, predictions
+from edgebench.metrics.expression import (
+    ACCURACY,
+    CLIP,
+    LOG_LOSS,
+    MACRO_F1,
+    TOP5_ACCURACY,
+    class_scores,
+    confusion,
+    predictions,
+)
 
 LABELS = ("a", "b", "c")
 
@@ -101,3 +110,14 @@ def test_naming_classes_otherwise_changes_no_metric(pairs: np.ndarray, order: li
     renamed = np.append(np.argsort(order), -1)[truth]
     for metric in (ACCURACY, MACRO_F1, LOG_LOSS):
         assert metric.of(outputs[:, order], renamed) == pytest.approx(metric.of(outputs, truth))
+
+
+def test_the_top_five_hold_the_label_or_not() -> None:
+    scores = np.array([[9, 8, 7, 6, 5, 4.0]] * 4)
+    truth = np.array([4, 5, -1, 0])
+    assert TOP5_ACCURACY.of(scores, truth) == pytest.approx(2 / 3)
+
+
+def test_equal_scores_go_to_the_first_labels_in_the_top_five_too() -> None:
+    scores = np.zeros((2, 6))
+    assert TOP5_ACCURACY.statistics(scores, np.array([4, 5]))[:, 0].tolist() == [1, 0]

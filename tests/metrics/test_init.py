@@ -3,20 +3,20 @@ from math import inf
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from edgebench.errors import DataError, UnknownName
-from edgebench.metrics import METRICS, align_labels, canonical, metric, metrics_of, quotient, softmax
-from edgebench.specs.model import ExpressionHead, Head, ValenceArousalHead
+from edgebench.errors import UnknownName
+from edgebench.metrics import METRICS, canonical, metric, metrics_of, quotient, softmax
+from edgebench.specs.model import ClassesHead, ClassHead, ExpressionHead, Head, ValenceArousalHead
 
 EXPRESSION = ExpressionHead(kind="expression", name="expression", labels=("neutral", "happy", "sad"))
 LOGITS = ExpressionHead(kind="expression", name="expression", labels=("neutral", "happy", "sad"), activation="logits")
+CLASSES = ClassesHead(kind="classes", name="classes", labels=tuple("abcdefgh"))
 AFFECT = ValenceArousalHead(kind="valence_arousal", name="va")
 
 
 RANGES = {
     "accuracy": (0, 1),
+    "top5_accuracy": (0, 1),
     "macro_f1": (0, 1),
     "log_loss": (0, inf),
     "macro_precision": (0, 1),
@@ -35,19 +35,28 @@ def answers(head: Head, samples: int, seed: int = 0) -> tuple[np.ndarray, np.nda
     """Random outputs of a head and labels, the last fifth of them missing."""
     random = np.random.default_rng(seed)
     missing = np.arange(samples) >= samples - samples // 5
-    if isinstance(head, ExpressionHead):
-        return softmax(random.normal(size=(samples, 3))), np.where(missing, -1, random.integers(0, 3, samples))
+    if isinstance(head, ClassHead):
+        scores = softmax(random.normal(size=(samples, head.width)))
+        return scores, np.where(missing, -1, random.integers(0, head.width, samples))
     truth = random.uniform(-1, 1, (samples, 2))
     return np.tanh(truth + random.normal(0, 0.5, (samples, 2))), np.where(missing[:, None], np.nan, truth)
 
 
 def head_of(name: str) -> Head:
-    return EXPRESSION if metric(name).head == "expression" else AFFECT
+    return {"expression": EXPRESSION, "classes": CLASSES, "valence_arousal": AFFECT}[metric(name).head]
 
 
 def test_every_row_of_the_registry_is_the_metric_of_that_name() -> None:
     assert [metric(name).name for name in METRICS] == list(METRICS)
-    assert {found.name for kind in ("expression", "valence_arousal") for found in metrics_of(kind)} == set(METRICS)
+    assert {found.name for head in (CLASSES, AFFECT) for found in metrics_of(head)} == set(METRICS)
+
+
+def test_what_judges_expressions_judges_any_classes_which_have_a_top_5_from_six_on() -> None:
+    names = [found.name for found in metrics_of(CLASSES)]
+    assert names == [*(found.name for found in metrics_of(EXPRESSION)), "top5_accuracy"]
+    assert {found.head for found in metrics_of(CLASSES)} == {"classes"}
+    five = CLASSES.model_copy(update={"labels": tuple("abcde")})
+    assert "top5_accuracy" not in [found.name for found in metrics_of(five)]
 
 
 def test_an_unknown_metric_is_answered_with_the_nearest() -> None:
@@ -123,37 +132,6 @@ def test_valence_and_arousal_go_from_the_range_of_the_head_to_one(limits: tuple[
     low, high = limits
     head = ValenceArousalHead(kind="valence_arousal", name="va", range=limits)
     assert canonical(np.array([[low, high], [(low + high) / 2, low]]), head).tolist() == [[-1, 1], [0, -1]]
-
-
-# ---- labels ---------------------------------------------------------------------------------------------------------
-
-
-def test_labels_are_matched_by_name() -> None:
-    dataset = ("angry", "disgust", "happy")
-    head = ("happy", "angry", "disgust", "sad")
-    assert align_labels(np.array([0, 1, 2, -1, 2]), dataset, head).tolist() == [1, 2, 0, -1, 0]
-
-
-@given(st.permutations(["neutral", "happy", "sad", "fear"]), st.lists(st.integers(-1, 3)))
-def test_aligning_there_and_back_changes_nothing(head: list[str], ids: list[int]) -> None:
-    dataset = ("neutral", "happy", "sad", "fear")
-    there = align_labels(np.array(ids, int), dataset, head)
-    assert align_labels(there, head, dataset).tolist() == ids
-
-
-def test_a_label_that_the_model_does_not_have_is_named() -> None:
-    with pytest.raises(UnknownName, match="contempt"):
-        align_labels(np.array([0, 1]), ("happy", "contempt"), ("happy", "sad"))
-
-
-def test_a_label_that_no_sample_carries_may_be_unknown() -> None:
-    assert align_labels(np.array([0, 0]), ("happy", "contempt"), ("sad", "happy")).tolist() == [1, 1]
-
-
-@pytest.mark.parametrize("wrong", [-2, 2])
-def test_a_label_out_of_range_is_refused(wrong: int) -> None:
-    with pytest.raises(DataError, match="out of range"):
-        align_labels(np.array([0, wrong]), ("happy", "sad"), ("happy", "sad"))
 
 
 def test_a_quotient_by_zero_is_undefined_and_does_not_warn() -> None:

@@ -21,7 +21,7 @@ def case(head: Head, samples: int = 60) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("head", [LOGITS, TENFOLD], ids=lambda head: head.kind)
 def test_every_metric_of_the_head_is_there_with_the_interval_it_has(head: Head) -> None:
     found = all_scores(*case(head), head, resamples=200)
-    whole = {each.name: each.resamples for each in whole_metrics_of(head.kind)}
+    whole = {each.name: each.resamples for each in whole_metrics_of(head)}
     assert set(found) == {name for name in METRICS if metric(name).head == head.kind} | set(whole)
     for name, estimate in found.items():
         if whole.get(name) == 0:

@@ -5,9 +5,14 @@ import pytest
 
 from edgebench.metrics import METRICS, softmax
 from edgebench.metrics.whole import WHOLE, WholeMetric, grouped_sums, whole_metrics_of
+from edgebench.specs.model import ExpressionHead, ValenceArousalHead
 from edgebench.stats import bootstrap_weights
 
-ALL = [metric for kind in ("expression", "valence_arousal") for metric in whole_metrics_of(kind)]
+HEADS = (
+    ExpressionHead(kind="expression", name="face", labels=("a", "b", "c")),
+    ValenceArousalHead(kind="valence_arousal", name="va"),
+)
+ALL = [metric for head in HEADS for metric in whole_metrics_of(head)]
 
 each = pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)
 

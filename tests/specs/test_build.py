@@ -65,7 +65,11 @@ MISTAKES = [
     ),
     ("alpha: 0.5", "alpha: [1]", "net.yaml:4: source.options.alpha: must be a number or a whole number or text"),
     ("alpha: 0.5", "alpha: null", "net.yaml:4: source.options.alpha: must be a number or a whole number or text"),
-    ("kind: expression", "kind: expresion", "net.yaml:10: heads[0].kind: must be 'expression' or 'valence_arousal', f"),
+    (
+        "kind: expression",
+        "kind: expresion",
+        "net.yaml:10: heads[0].kind: must be 'expression' or 'classes' or 'valence_arousal' or 'regression', f",
+    ),
     ("kind: expression", "kin: expression", "net.yaml:10: heads[0]: needs the key 'kind'"),
     ("name: va", "name: expression", "net.yaml:1: two heads share a name"),
     ("name: va", "name: va\n    labels: [a, b]", "heads[1].labels: unknown key; allowed: kind, name, range"),

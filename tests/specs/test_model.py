@@ -76,11 +76,11 @@ def test_a_contract_states_one_affine_step(given, said):
 def test_heads_have_the_width_of_what_they_answer():
     spec = model(heads=[HEAD, {"kind": "valence_arousal", "name": "va"}])
     assert [head.width for head in spec.heads] == [2, 2]
-    assert spec.expression_head == spec.heads[0]
+    assert spec.class_head == spec.heads[0]
 
 
-def test_a_model_may_have_no_expression_head():
-    assert model(heads=[{"kind": "valence_arousal", "name": "va"}]).expression_head is None
+def test_a_model_may_have_no_head_of_classes():
+    assert model(heads=[{"kind": "valence_arousal", "name": "va"}]).class_head is None
 
 
 def test_two_heads_of_one_name_are_refused():

@@ -20,7 +20,7 @@ def tiny(contract, heads, *, filters=4):
     x = keras.layers.ReLU()(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dropout(0.25)(x)
-    activations = {"expression": "softmax", "valence_arousal": "tanh"}
+    activations = {"expression": "softmax", "classes": "softmax", "valence_arousal": "tanh", "regression": "linear"}
     return keras.Model(
         image, [keras.layers.Dense(head.width, activations[head.kind], name=head.name)(x) for head in heads]
     )
@@ -61,6 +61,8 @@ def make_samples():
         affect[::7, 1] = np.nan
         expression = truth.astype(np.int64)
         expression[4::5] = -1
-        return SimpleNamespace(images=images, expression=expression, valence_arousal=affect)
+        return SimpleNamespace(
+            images=images, labels=LABELS, classes=expression, value_names=("valence", "arousal"), values=affect
+        )
 
     return make

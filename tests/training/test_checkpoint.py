@@ -21,7 +21,7 @@ def history(spec):
 def test_a_checkpoint_brings_back_weights_and_optimizer(spec, trainer, history, make_samples, tmp_path):
     samples = make_samples(8)
     images = samples.images.astype(np.float32) / 255
-    trainer.step(images, samples.expression, samples.valence_arousal)
+    trainer.step(images, samples.classes, samples.values)
     checkpoint.save(tmp_path, trainer.model, trainer.optimizer, history)
     other = Trainer(spec, np.ones(3, np.float32), seed=9)
     assert checkpoint.load(tmp_path, other.model, other.optimizer) == history

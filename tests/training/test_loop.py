@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +18,7 @@ from edgebench.training.loop import HISTORY_FILE, WEIGHTS_FILE
 LABELS = ("dark", "middle", "bright")
 """Of the samples, in the order of their numbers."""
 
-train = partial(training.train, labels=LABELS)
+train = training.train
 
 
 def weights_of(folder):
@@ -88,8 +87,8 @@ def test_trained_weights_load_as_a_source(spec, make_samples, tmp_path):
     validation = make_samples(30, seed=1)
     history = train(spec, make_samples(24), validation, folder=tmp_path)
     answers = answers_of(spec, tmp_path, validation.images)
-    labelled = validation.expression >= 0
-    right = answers["expression"].argmax(axis=1)[labelled] == validation.expression[labelled]
+    labelled = validation.classes >= 0
+    right = answers["expression"].argmax(axis=1)[labelled] == validation.classes[labelled]
     assert right.mean() == pytest.approx(history.epochs[-1].validation["accuracy"])
 
 
@@ -130,8 +129,8 @@ def test_a_sample_trains_the_class_of_its_name_whatever_the_order_of_the_head(sp
     permuted, faces = with_labels(spec, "bright", "dark", "middle"), make_samples(30, seed=1)
     history = train(permuted, make_samples(96), faces, folder=tmp_path, epochs=10)
     called = answers_of(permuted, tmp_path, faces.images)["expression"].argmax(axis=1)
-    labelled = np.flatnonzero(faces.expression >= 0)
-    right = [permuted.heads[0].labels[called[row]] == LABELS[faces.expression[row]] for row in labelled]
+    labelled = np.flatnonzero(faces.classes >= 0)
+    right = [permuted.heads[0].labels[called[row]] == LABELS[faces.classes[row]] for row in labelled]
     assert np.mean(right) == pytest.approx(history.epochs[-1].validation["accuracy"])
     assert np.mean(right) > 0.6
 
@@ -140,19 +139,60 @@ def test_samples_numbered_by_the_head_train_the_same_as_samples_numbered_otherwi
     permuted = with_labels(spec, "bright", "dark", "middle")
     sets = [make_samples(40), make_samples(12, seed=1)]
     for each in sets:
-        each.expression[:9] = 2  # classes of unequal weights
+        each.classes[:9] = 2  # classes of unequal weights
     # Number 3 stands for no label: -1 takes the last place.
-    numbered = [SimpleNamespace(**{**vars(s), "expression": np.array([1, 2, 0, -1])[s.expression]}) for s in sets]
+    numbered = [
+        SimpleNamespace(
+            **{**vars(s), "classes": np.array([1, 2, 0, -1])[s.classes], "labels": permuted.heads[0].labels}
+        )
+        for s in sets
+    ]
     by_name = train(permuted, *sets, folder=tmp_path / "by_name", epochs=2)
-    by_head = train(permuted, *numbered, labels=permuted.heads[0].labels, folder=tmp_path / "by_head", epochs=2)
+    by_head = train(permuted, *numbered, folder=tmp_path / "by_head", epochs=2)
     assert by_name.identity == by_head.identity
     assert [e.loss_expression for e in by_name.epochs] == pytest.approx([e.loss_expression for e in by_head.epochs])
     assert [e.validation for e in by_name.epochs] == [pytest.approx(e.validation) for e in by_head.epochs]
 
 
-def test_a_class_that_the_model_does_not_have_is_named(spec, make_samples, tmp_path):
-    with pytest.raises(UnknownName, match="'bright'"):
-        train(with_labels(spec, "dark", "middle"), make_samples(16), make_samples(6), folder=tmp_path)
+def test_a_class_that_the_model_does_not_have_trains_nothing(spec, make_samples, tmp_path):
+    sets = [make_samples(16), make_samples(6)]
+    fewer = train(with_labels(spec, "dark", "middle"), *sets, folder=tmp_path / "fewer", epochs=1)
+    for each in sets:
+        each.classes[each.classes == 2] = -1
+    unlabelled = train(with_labels(spec, "dark", "middle"), *sets, folder=tmp_path / "unlabelled", epochs=1)
+    assert fewer.epochs[0].loss == pytest.approx(unlabelled.epochs[0].loss)
+
+
+def test_samples_of_none_of_the_models_classes_are_refused(spec, make_samples, tmp_path):
+    with pytest.raises(UnknownName, match="'night'"):
+        train(with_labels(spec, "night", "day"), make_samples(16), make_samples(6), folder=tmp_path)
+
+
+def test_classes_and_numbers_of_any_kind_are_trained(spec, make_samples, tmp_path):
+    sets = [make_samples(64), make_samples(30, seed=1)]
+    for each in sets:
+        each.value_names = ("age", "level")
+    heads = [
+        {"kind": "classes", "name": "gray", "labels": ("bright", "dark", "middle")},
+        {"kind": "regression", "name": "level", "targets": ("level",)},
+    ]
+    other = ModelSpec.model_validate(spec.model_dump() | {"heads": heads})
+    history = train(other, *sets, folder=tmp_path, epochs=8)
+    assert set(history.epochs[-1].validation) == {"accuracy", "rmse_level"}
+    assert history.epochs[-1].loss_expression < history.epochs[0].loss_expression
+    assert history.epochs[-1].loss_valence_arousal < history.epochs[0].loss_valence_arousal
+
+
+def test_valence_and_arousal_are_trained_in_the_range_that_the_head_answers_in(spec, make_samples, tmp_path):
+    sets = [make_samples(16), make_samples(6)]
+    tenfold = ModelSpec.model_validate(
+        spec.model_dump() | {"heads": [{"kind": "valence_arousal", "name": "va", "range": (-10, 10)}]}
+    )
+    (epoch,) = train(tenfold, *sets, folder=tmp_path / "tenfold", epochs=1).epochs
+    for each in sets:
+        each.values = 10 * each.values
+    unit = ModelSpec.model_validate(spec.model_dump() | {"heads": [{"kind": "valence_arousal", "name": "va"}]})
+    assert epoch.loss == pytest.approx(train(unit, *sets, folder=tmp_path / "unit", epochs=1).epochs[0].loss)
 
 
 def test_other_settings_do_not_continue_a_checkpoint(spec, make_samples, tmp_path):
@@ -179,10 +219,10 @@ def test_no_epochs_and_negative_seeds_are_refused(spec, make_samples, tmp_path, 
 
 def test_a_head_without_any_label_is_named(spec, make_samples, tmp_path):
     samples = make_samples(16)
-    samples.expression[:] = -1
+    samples.classes[:] = -1
     with pytest.raises(DataError, match="training samples: none has a label for expression"):
         train(spec, samples, make_samples(6), folder=tmp_path)
-    samples.valence_arousal[:, 1] = np.nan  # half a label is none
+    samples.values[:, 1] = np.nan  # half a label is none
     with pytest.raises(DataError, match="none has a label for expression, valence_arousal"):
         train(spec, samples, make_samples(6), folder=tmp_path)
 

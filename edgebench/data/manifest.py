@@ -1,0 +1,272 @@
+"""A table of pictures: a path in each row, its class or its numbers, and what else is known of it."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from edgebench.data.annotations import Annotations
+from edgebench.data.cache import stamp
+from edgebench.data.index import SPLITS, VALENCE_AROUSAL, Index, Split
+from edgebench.data.options import FILE, DatasetOptions, inside, read_options
+from edgebench.data.parts import part_names
+from edgebench.digests import sha256_json
+from edgebench.errors import DataError, MissingPackage
+
+TABLES = ("manifest.csv", "manifest.parquet")
+PATHS = ("path", "file", "filename", "image")
+LABELS = ("label", "class", "emotion", "expression")
+SPLIT = "split"
+BOX = ("x", "y", "width", "height")
+LANDMARKS = "landmarks"
+_VOTES = re.compile(r"label_\d+")
+
+Cells = list[str]
+
+
+class Manifest:
+    layout: ClassVar[str] = "manifest"
+    looked_for: ClassVar[str] = f"a table: {' or '.join(TABLES)}, or the one that {FILE} names"
+
+    def name(self, folder: Path) -> str:
+        return f"{folder.resolve().name} (manifest)"
+
+    def detect(self, folder: Path) -> bool:
+        return _table(folder, read_options(folder)) is not None
+
+    def splits(self, folder: Path) -> tuple[Split, ...]:
+        options = read_options(folder)
+        named = part_names(_values_of_split(_require(folder, options), options), options.splits)
+        return tuple(split for split in SPLITS if split in named)
+
+    def key(self, folder: Path, split: Split) -> str:
+        options = read_options(folder)
+        table = _require(folder, options)
+        identity = [str(folder.resolve()), str(table), stamp(table), options.model_dump(mode="json")]
+        return sha256_json([self.layout, split, *identity])
+
+    def read(self, folder: Path, split: Split) -> Index:
+        options, key = read_options(folder), self.key(folder, split)
+        table = _require(folder, options)
+        images = (folder / options.images).resolve()
+        named = part_names(_values_of_split(table, options), options.splits)
+        wanted = named[split]
+        rows = rows_of(table)
+        header = Header.of(next(rows, (str(table), []))[1], options, table)
+        found = Annotations(value_names=header.values, labels=options.labels)
+        elsewhere = 0
+        for place, cells in rows:
+            row = Row(header, cells, place)
+            labels = [found.know(cell, place) for cell in row.texts(header.labels)]
+            part = row.text(header.split)
+            if part != wanted:
+                elsewhere += part not in named.values()
+                continue
+            found.add(
+                inside(images, row.text(header.path), place=place),
+                labels,
+                row.numbers(options),
+                box=row.floats(header.box),
+                landmarks=row.landmarks(),
+            )
+        if not found.rows:
+            raise DataError("holds no pictures", subject=str(table), fix="add rows, or name another table")
+        dropped = {"of no part in use": elsewhere}
+        return found.index(folder=folder, root=images, layout=self.layout, split=split, key=key, dropped=dropped)
+
+
+def _table(folder: Path, options: DatasetOptions) -> Path | None:
+    if options.layout not in (None, Manifest.layout):
+        return None
+    if options.manifest is not None:
+        return folder / inside(folder, options.manifest, place=str(folder / FILE))
+    return next((folder / name for name in TABLES if (folder / name).is_file()), None)
+
+
+def _require(folder: Path, options: DatasetOptions) -> Path:
+    table = _table(folder, options)
+    if table is None or not table.is_file():
+        missing = table or folder / TABLES[0]
+        raise DataError("no such file", subject=str(missing), fix=f"add it, or correct `manifest` in {FILE}")
+    return table
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where in a row everything stands."""
+
+    places: dict[str, int]
+    path: str
+    labels: tuple[str, ...]
+    split: str
+    box: tuple[str, ...]
+    landmarks: str
+    values: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Cells, options: DatasetOptions, table: Path) -> Header:
+        """Raises DataError for a column that is stated and not there, or a table without a path or any label."""
+        names = [name.strip() for name in names]
+        columns = options.columns
+        stated = (columns.path, columns.label, columns.split, columns.landmarks, *(columns.box or ()), *options.ignore)
+        for name in stated:
+            if name is not None and name not in names:
+                raise DataError(f"has no column {name!r}", subject=str(table), fix=_known(names))
+        if len(set(names)) != len(names):
+            raise DataError("two columns have one name", subject=str(table), fix="rename one")
+        path = columns.path or _first(PATHS, names)
+        if not path:
+            fix = f"call a column {PATHS[0]!r}, or state `columns: {{path: ...}}` in {FILE}; {_known(names)}"
+            raise DataError("has no column of paths", subject=str(table), fix=fix)
+        votes = tuple(name for name in names if _VOTES.fullmatch(name))
+        label = columns.label or _first(LABELS, names)
+        labels = (label,) if label else votes
+        split = columns.split or _first((SPLIT,), names)
+        box = columns.box or (BOX if set(BOX) <= set(names) else ())
+        landmarks = columns.landmarks or _first((LANDMARKS,), names)
+        used = {path, split, landmarks, *labels, *votes, *box, *options.ignore}
+        values = tuple(name for name in names if name not in used)
+        if not labels and not values:
+            fix = f"call a column {LABELS[0]!r}, or state `columns: {{label: ...}}` in {FILE}; {_known(names)}"
+            raise DataError("has no column of labels", subject=str(table), fix=fix)
+        return cls({name: place for place, name in enumerate(names)}, path, labels, split, box, landmarks, values)
+
+
+def _first(usual: Sequence[str], names: Sequence[str]) -> str:
+    return next((name for name in usual if name in names), "")
+
+
+def _known(names: Sequence[str]) -> str:
+    return f"its columns: {', '.join(names)}"
+
+
+@dataclass(frozen=True)
+class Row:
+    header: Header
+    cells: Cells
+    place: str
+
+    def __post_init__(self) -> None:
+        if len(self.cells) != len(self.header.places):
+            raise DataError(
+                f"has {len(self.cells)} cells instead of {len(self.header.places)}",
+                subject=self.place,
+                fix="give each row a cell for each column",
+            )
+
+    def text(self, column: str) -> str:
+        """The cell, empty where the table has no such column."""
+        return self.cells[self.header.places[column]].strip() if column else ""
+
+    def texts(self, columns: Sequence[str]) -> list[str]:
+        return [self.text(column) for column in columns]
+
+    def floats(self, columns: Sequence[str]) -> list[float]:
+        return [self.number(column) for column in columns]
+
+    def number(self, column: str) -> float:
+        """NaN for an empty cell."""
+        text = self.text(column)
+        with suppress(ValueError):
+            value = float(text or "nan")
+            if not math.isinf(value):
+                return value
+        raise DataError(
+            f"column {column!r}: {text!r} is not a number",
+            subject=self.place,
+            fix=f"correct it, or name the column under `ignore` or `columns` in {FILE}",
+        )
+
+    def numbers(self, options: DatasetOptions) -> list[float]:
+        """Of every column of numbers; valence and arousal brought to [-1, 1]."""
+        low, high = options.affect_range
+        values = self.floats(self.header.values)
+        for place, name in enumerate(self.header.values):
+            if name in VALENCE_AROUSAL and not math.isnan(values[place]):
+                if not low <= values[place] <= high:
+                    raise DataError(
+                        f"{name} {values[place]:g} is out of range",
+                        subject=self.place,
+                        fix=f"it must lie in [{low:g}, {high:g}]; another range is stated by `affect_range` in {FILE}",
+                    )
+                values[place] = (2 * values[place] - (low + high)) / (high - low)
+        return values
+
+    def landmarks(self) -> list[float]:
+        """x, y, x, y of each point. The first row's count is everybody's, or an empty cell's NaN."""
+        if not self.header.landmarks:
+            return []
+        text = self.text(self.header.landmarks)
+        try:
+            points = [float(part) for part in text.rstrip(";").split(";")] if text else [math.nan] * 2
+        except ValueError:
+            points = []
+        if not points or len(points) % 2:
+            raise DataError(
+                f"column {self.header.landmarks!r} holds no points", subject=self.place, fix="write them as x;y;x;y"
+            )
+        xs, ys = points[::2], points[1::2]
+        # Cropping asks for their extent only, so that rows may have any number of points.
+        return [min(xs), min(ys), max(xs), max(ys)]
+
+
+def rows_of(table: Path) -> Iterator[tuple[str, Cells]]:
+    """Place and cells of the header, then of each row that is not empty, one at a time.
+
+    Raises:
+        DataError: it is not such a table.
+        MissingPackage: a Parquet file, and the package that reads it is not installed.
+    """
+    return _parquet_rows(table) if table.suffix.lower() == ".parquet" else _csv_rows(table)
+
+
+def _csv_rows(table: Path) -> Iterator[tuple[str, Cells]]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines)
+            for cells in reader:
+                if cells:
+                    yield f"{table}:{reader.line_num}", cells
+    except UnicodeDecodeError as exc:
+        raise DataError("is not UTF-8 text", subject=str(table), fix="save it as UTF-8") from exc
+    except csv.Error as exc:
+        raise DataError(f"is not a CSV table: {exc}", subject=str(table), fix="copy the file again") from exc
+    except OSError as exc:
+        raise DataError(f"cannot be read: {exc.strerror}", subject=str(table), fix="copy the file again") from exc
+
+
+def _parquet_rows(table: Path) -> Iterator[tuple[str, Cells]]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as exc:
+        raise MissingPackage("needs pyarrow", subject=str(table), fix="pip install pyarrow, or write a CSV") from exc
+    try:
+        with pq.ParquetFile(table) as file:
+            yield str(table), file.schema_arrow.names
+            number = 0
+            for batch in file.iter_batches(batch_size=4096):
+                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    number += 1
+                    yield f"{table}, row {number}", ["" if value is None else str(value) for value in values]
+    except (pa.ArrowException, OSError) as exc:
+        raise DataError(f"is not a Parquet table: {exc}", subject=str(table), fix="copy the file again") from exc
+
+
+def _values_of_split(table: Path, options: DatasetOptions) -> frozenset[str]:
+    return _seen_splits(table, stamp(table), options)
+
+
+@lru_cache(maxsize=16)
+def _seen_splits(table: Path, _: tuple[int, int], options: DatasetOptions) -> frozenset[str]:
+    """What stands in the column of parts; one empty name where there is none."""
+    rows = rows_of(table)
+    header = Header.of(next(rows, (str(table), []))[1], options, table)
+    return frozenset(Row(header, cells, place).text(header.split) for place, cells in rows) or frozenset([""])

@@ -1,0 +1,91 @@
+"""`dataset.yaml` beside the data: what its owner says of it that the files do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError, model_validator
+
+from edgebench.errors import DataError
+from edgebench.frozen import Frozen
+from edgebench.specs.explain import explain
+from edgebench.specs.problem import Problem, as_error
+from edgebench.specs.yaml_reader import plain, read
+
+FILE = "dataset.yaml"
+
+
+class Columns(Frozen):
+    """What a table's columns are called, where not as usual."""
+
+    path: str | None = Field(default=None, description="of the picture, below the folder of images")
+    label: str | None = Field(default=None, description="name of the class; empty for none")
+    split: str | None = Field(default=None, description="which part a picture belongs to")
+    box: Annotated[tuple[str, ...], Field(min_length=4, max_length=4)] | None = Field(
+        default=None, description="x, y, width and height of the face in pixels"
+    )
+    landmarks: str | None = Field(default=None, description="points as x;y;x;y in pixels")
+
+
+class Splits(Frozen):
+    """Which value of the column, or which folder, is which part."""
+
+    training: str | None = None
+    validation: str | None = None
+
+
+class DatasetOptions(Frozen):
+    layout: str | None = Field(default=None, description="how the folder is to be read, where that is not plain")
+    manifest: str | None = Field(default=None, description="the table, by default manifest.csv or manifest.parquet")
+    images: str = Field(default=".", description="folder below which the pictures lie")
+    columns: Columns = Columns()
+    ignore: tuple[str, ...] = Field(default=(), description="columns that are no labels")
+    labels: tuple[str, ...] | None = Field(default=None, description="classes in their order; by default by name")
+    splits: Splits = Splits()
+    affect_range: tuple[float, float] = Field(default=(-1.0, 1.0), description="of the columns valence and arousal")
+
+    @model_validator(mode="after")
+    def _range_rises(self) -> DatasetOptions:
+        if self.affect_range[0] >= self.affect_range[1]:
+            raise ValueError("`affect_range` must rise")
+        return self
+
+
+def read_options(folder: Path) -> DatasetOptions:
+    """What `dataset.yaml` says; nothing where there is none.
+
+    Raises:
+        SpecError: it says what it may not, with file and line of each mistake.
+    """
+    file = folder / FILE
+    if not file.exists():
+        return DatasetOptions()
+    problems: list[Problem] = []
+    root = read(file, problems)
+    if root is None or problems:
+        raise as_error(problems)
+    try:
+        # Lax, so that lists become tuples; scalars are those of YAML already.
+        return DatasetOptions.model_validate(plain(root))
+    except ValidationError as exc:
+        raise as_error(explain(DatasetOptions, root, exc, complete=True)) from exc
+
+
+def inside(folder: Path, name: str, *, place: str) -> str:
+    """A path below a folder with forward slashes, as a table states it.
+
+    Raises:
+        DataError: it is empty, absolute, or leads out of the folder.
+    """
+    parts = name.strip().replace("\\", "/").split("/")
+    depth = 0
+    for part in parts:
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            break
+    if not name.strip() or depth < 1 or parts[0] == "" or parts[0].endswith(":"):
+        raise DataError(
+            f"{name!r} is no path below {folder}", subject=place, fix="state paths relative to the folder of images"
+        )
+    return "/".join(part for part in parts if part not in ("", "."))
