@@ -12,7 +12,11 @@ from pathlib import Path
 from edgebench.gate import GateRules
 from edgebench.pipeline.check import check as _check
 from edgebench.pipeline.check import write_baseline_of
+from edgebench.pipeline.doctor import LIMIT
+from edgebench.pipeline.doctor import doctor as _doctor
 from edgebench.pipeline.evaluate import evaluate as _evaluate
+from edgebench.pipeline.importing import FOLDER, Imported
+from edgebench.pipeline.importing import import_model as _import_model
 from edgebench.pipeline.measure import Measured
 from edgebench.pipeline.measure import measure as _measure
 from edgebench.pipeline.quantize import Choice
@@ -20,10 +24,13 @@ from edgebench.pipeline.quantize import quantize as _quantize
 from edgebench.pipeline.report import Page
 from edgebench.pipeline.report import report as _report
 from edgebench.pipeline.results import gather
+from edgebench.pipeline.time_pipeline import TimedPipelines
+from edgebench.pipeline.time_pipeline import time_pipeline as _time_pipeline
 from edgebench.pipeline.train import train as _train
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact
 from edgebench.records.baseline import Baseline
+from edgebench.records.diagnosis import Diagnosis
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.finding import GateResult
 from edgebench.records.results import Results
@@ -53,6 +60,29 @@ def workspace(
         jobs: processes at once; one per core by default.
     """
     return Workspace.open(home=store, model_dirs=models, device_dirs=devices, jobs=jobs)
+
+
+def import_model(
+    file: Path | str, *, name: str | None = None, out: Path | str = FOLDER, within: Workspace | None = None
+) -> Imported:
+    """Writes a draft of the spec for a trained model; see `edgebench models import --help`."""
+    return _import_model(within or workspace(), Path(file), name=name, out=Path(out))
+
+
+def doctor(
+    model: str,
+    *,
+    data: Path | str = SYNTHETIC,
+    limit: int = LIMIT,
+    seed: int = 0,
+    tolerance: float = 0.0,
+    resize: bool = False,
+    within: Workspace | None = None,
+) -> Diagnosis:
+    """Tests a spec's colours, range, crop and labels against data; see `edgebench models doctor --help`."""
+    return _doctor(
+        within or workspace(), model, data=str(data), limit=limit, seed=seed, tolerance=tolerance, kernels=resize
+    )
 
 
 def quantize(
@@ -115,6 +145,40 @@ def run(
     return _measure(
         within or workspace(),
         Choice.of(model, formats=formats, recipes=recipes, only=only),
+        device=device,
+        data=_settings(data),
+        settings=settings,
+        threads=threads,
+        force=force,
+    )
+
+
+def time_pipeline(
+    model: Names,
+    *,
+    frames: Path | str = SYNTHETIC,
+    detector: str = "haar",
+    device: str = "local",
+    formats: Names | None = None,
+    recipes: Names = RECIPES,
+    only: Names = (),
+    data: Data = SYNTHETIC,
+    settings: BenchSettings = BenchSettings(),
+    threads: Sequence[int] | None = None,
+    force: bool = False,
+    within: Workspace | None = None,
+) -> TimedPipelines:
+    """Measures frames a second behind a face detector, stage by stage; see `edgebench run --help`.
+
+    Args:
+        frames: a folder of pictures, a video file, or `synthetic`.
+        detector: `haar`, `yunet=FILE`, `centerface=FILE`, or `none` for whole frames.
+    """
+    return _time_pipeline(
+        within or workspace(),
+        Choice.of(model, formats=formats, recipes=recipes, only=only),
+        frames=str(frames),
+        detector=detector,
         device=device,
         data=_settings(data),
         settings=settings,

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from edgebench.errors import MissingPackage, UnknownName
-from edgebench.registry import resolve
+from edgebench.registry import install, resolve
 
 
 def test_a_name_becomes_the_object_it_stands_for():
@@ -33,6 +33,11 @@ def test_an_absent_package_becomes_advice(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MissingPackage, match=r"target x: needs the package 'no_such_package_here'"):
         resolve({"x": "needs_absent:X"}, "x", kind="target")
+
+
+def test_what_comes_with_an_extra_is_installed_by_its_name():
+    assert install("litert-torch") == "pip install 'edgebench[torch]'"
+    assert install("coremltools") == "pip install coremltools"
 
 
 def test_our_own_missing_module_is_not_blamed_on_the_user():

@@ -37,6 +37,7 @@ def evaluate(
     """Measure accuracy, and its drift against the source model, image by image."""
     from edgebench.cli.tables import show_results
     from edgebench.pipeline.evaluate import evaluate
+    from edgebench.pipeline.labels import CLASS_CAVEATS
     from edgebench.pipeline.quantize import Choice
     from edgebench.pipeline.results import evaluation_results
 
@@ -60,6 +61,9 @@ def evaluate(
     dropped = "; ".join(f"{count} {what} dropped" for what, count in info.dropped.items() if count)
     session.say(f"{info.name}: {info.images_text}" + (f" ({dropped})" if dropped else ""))
     show_results(session, results)
+    for caveat in results.caveats:
+        if caveat.kind in CLASS_CAVEATS:
+            session.say(f"{caveat.kind}: {caveat.text}")
     for result in results.variants:
         if result.drift and result.drift.verdict != "pass":
             session.say(f"{result.variant}: {result.drift.verdict}: {result.drift.reason}")

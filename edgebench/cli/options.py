@@ -22,9 +22,7 @@ Only = Annotated[
     list[str] | None,
     typer.Option(metavar="PATTERN", help="Only these variants, such as 'tflite-*' or 'net.onnx-int8'; repeatable."),
 ]
-Data = Annotated[
-    str, typer.Option("--data", "-d", metavar="DIR", help="A folder in a layout of AffectNet, or `synthetic`.")
-]
+Data = Annotated[str, typer.Option("--data", "-d", metavar="DIR", help="A folder of labelled images, or `synthetic`.")]
 Limit = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="At most so many images, balanced over the classes.")
 ]

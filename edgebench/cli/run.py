@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +25,29 @@ from edgebench.cli.options import (
 from edgebench.cli.session import Column, Session
 
 if TYPE_CHECKING:
-    from edgebench.records.results import Latency
+    from collections.abc import Mapping
+
+    from edgebench.pipeline.measure import Measured
+    from edgebench.pipeline.quantize import Choice
+    from edgebench.pipeline.time_pipeline import TimedPipelines
+    from edgebench.records.results import FrameRate, Latency
+
+    Summaries = Mapping[tuple[str, int], Latency | FrameRate]
+
+Frames = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SOURCE",
+        help="Time whole frames, from the camera's to the answer: a folder of pictures, a video, or `synthetic`.",
+    ),
+]
+Detector = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="With --frames: haar, yunet=FILE, centerface=FILE, or none for whole frames. [default: haar]",
+    ),
+]
 
 
 def run(
@@ -42,24 +64,24 @@ def run(
     threads: Annotated[str | None, typer.Option(metavar="LIST", help="Thread counts, such as 1,2.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Blocks of each variant.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Short blocks, for a first look.")] = False,
+    frames: Frames = None,
+    detector: Detector = None,
     calibration: CalibrationCount = 200,
     seed: Seed = 0,
     force: Force = False,
 ) -> None:
     """Measure latency on a device: interleaved blocks, each a fresh process, every sample kept."""
-    from edgebench.latency import summarize
-    from edgebench.pipeline.measure import measure
+    from edgebench.errors import UsageError
     from edgebench.pipeline.quantize import Choice
     from edgebench.specs.bench import QUICK, BenchSettings
 
     settings = (QUICK if quick else BenchSettings()).model_copy(update={"seed": seed})
     if rounds:
         settings = settings.model_copy(update={"rounds": rounds})
-    measured = measure(
-        session.workspace,
-        Choice.of(model, formats=formats, recipes=recipes, only=only or ()),
-        device=device,
-        data=data_settings(
+    choice = Choice.of(model, formats=formats, recipes=recipes, only=only or ())
+    asked = {
+        "device": device,
+        "data": data_settings(
             data,
             calibration=calibration,
             seed=seed,
@@ -67,26 +89,54 @@ def run(
             tolerance=tolerance,
             allow_missing_classes=allow_missing_classes,
         ),
-        settings=settings,
-        threads=None if threads is None else _thread_counts(threads),
-        force=force,
-    )
+        "settings": settings,
+        "threads": None if threads is None else _thread_counts(threads),
+        "force": force,
+    }
+    if frames is not None:
+        _run_frames(session, choice, {"frames": frames, "detector": detector or "haar", **asked})
+    elif detector is not None:
+        raise UsageError("goes with --frames", subject="--detector", fix="add --frames synthetic, DIR or VIDEO")
+    else:
+        _run_invocations(session, choice, asked)
+
+
+def _run_invocations(session: Session, choice: Choice, asked: dict[str, Any]) -> None:
+    from edgebench.latency import summarize
+    from edgebench.pipeline.measure import measure
+
+    measured = measure(session.workspace, choice, **asked)
     latencies = summarize(measured.blocks)
-    session.answer(
-        {
-            "job": measured.job,
-            "not_measured": measured.not_measured,
-            "latencies": [{"variant": name, **latency.model_dump()} for (name, _), latency in latencies.items()],
-        }
-    )
-    info = measured.job.device
+    _answer(session, measured, "latencies", latencies)
+    _show(session, latencies)
+    _doubts(session, measured, latencies)
+
+
+def _run_frames(session: Session, choice: Choice, asked: dict[str, Any]) -> None:
+    from edgebench.cli.frame_rates import show_frame_rates
+    from edgebench.frame_rate import summarize_frames
+    from edgebench.pipeline.time_pipeline import time_pipeline
+
+    timed = time_pipeline(session.workspace, choice, **asked)
+    rates = summarize_frames(timed.job, timed.blocks)
+    _answer(session, timed, "frame_rates", rates)
+    show_frame_rates(session, timed.job, dict(sorted(rates.items(), key=_place)))
+    _doubts(session, timed, rates)
+
+
+def _answer(session: Session, found: Measured | TimedPipelines, name: str, summaries: Summaries) -> None:
+    rows = [{"variant": variant, **summary.model_dump()} for (variant, _), summary in summaries.items()]
+    session.answer({"job": found.job, "not_measured": found.not_measured, name: rows})
+    info = found.job.device
     virtual = " (virtual machine)" if info.virtualized else ""
     session.say(f"{info.name}: {info.processor}, {info.cores} cores{virtual}, {info.system}")
-    _show(session, latencies)
-    for variant, why in measured.not_measured.items():
+
+
+def _doubts(session: Session, found: Measured | TimedPipelines, summaries: Summaries) -> None:
+    for variant, why in found.not_measured.items():
         session.say(f"{variant}: not measured, {why}")
-    for (variant, _), latency in sorted(latencies.items()):
-        for caveat in latency.caveats:
+    for (variant, _), summary in sorted(summaries.items()):
+        for caveat in summary.caveats:
             session.detail(f"{variant}: {caveat.text}" + (f" ({caveat.fix})" if caveat.fix else ""))
 
 
@@ -148,7 +198,7 @@ def _thread_counts(text: str) -> tuple[int, ...]:
     return counts
 
 
-def _place(item: tuple[tuple[str, int], Latency]) -> tuple[object, ...]:
+def _place(item: tuple[tuple[str, int], object]) -> tuple[object, ...]:
     """Formats and recipes in the order of every other table."""
     from edgebench.specs.variant import FORMATS, RECIPES, Variant
 

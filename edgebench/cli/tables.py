@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgebench.cli.session import Column, Session
@@ -11,34 +12,45 @@ if TYPE_CHECKING:
     from edgebench.records.results import Estimate, Results, VariantResult
 
 
+SHOWN_TARGETS = 3
+
+
 def show_results(session: Session, results: Results) -> None:
     """A table for each model; columns nobody measured are left out."""
     expression = any("accuracy" in (row.scores.metrics if row.scores else ()) for row in results.variants)
-    affect = any("ccc_mean" in (row.scores.metrics if row.scores else ()) for row in results.variants)
+    targets = _targets(results)
     timed = any(row.latency for row in results.variants)
     columns = [Column("variant"), Column("size", numeric=True, rank=2)]
     if expression:
         columns += [Column("accuracy", numeric=True), Column("macro F1", numeric=True, rank=6)]
-    if affect:
-        columns.append(Column("CCC v / a", numeric=True, rank=5))
+    if targets:
+        columns.append(Column(f"CCC {' / '.join(targets)}", numeric=True, rank=5))
     columns += [Column("drift", numeric=True, rank=3 if timed else 0), Column("flips", numeric=True, rank=7)]
     columns.append(Column("verdict"))
     if timed:
         columns += [Column("median", numeric=True), Column("to fp32", numeric=True, rank=1)]
         columns.append(Column("P(front)", numeric=True, rank=4))
     for model in dict.fromkeys(row.model for row in results.variants):
-        rows = [_row(row, expression, affect, timed) for row in results.variants if row.model == model]
+        rows = [_row(row, expression, targets, timed) for row in results.variants if row.model == model]
         session.table(columns, rows, title=model)
 
 
-def _row(row: VariantResult, expression: bool, affect: bool, timed: bool) -> tuple[str, ...]:
+def _targets(results: Results) -> list[str]:
+    """Of heads of numbers; their mean alone where they are many."""
+    names = dict.fromkeys(name for row in results.variants if row.scores for name in row.scores.metrics)
+    found = [name.removeprefix("ccc_") for name in names if name.startswith("ccc_")]
+    each = [name for name in found if name != "mean"]
+    return each if len(each) <= SHOWN_TARGETS else ["mean"]
+
+
+def _row(row: VariantResult, expression: bool, targets: Sequence[str], timed: bool) -> tuple[str, ...]:
     name = row.variant.removeprefix(f"{row.model}.")
     cells = [name, bytes_text(row.size_bytes) if row.size_bytes is not None else ""]
     metrics = row.scores.metrics if row.scores else {}
     if expression:
         cells += [_percent(metrics.get("accuracy")), percent_text(_value(metrics.get("macro_f1")))]
-    if affect:
-        values = (_value(metrics.get(f"ccc_{name}")) for name in ("valence", "arousal"))
+    if targets:
+        values = (_value(metrics.get(f"ccc_{name}")) for name in targets)
         cells.append(" / ".join("" if value is None else f"{value:.3f}" for value in values))
     cells += _drift(row)
     if timed:

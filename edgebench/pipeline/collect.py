@@ -12,6 +12,7 @@ from edgebench.records.artifact import Artifact
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
+from edgebench.records.pipeline_timing import PipelineBlock, PipelineJob
 from edgebench.sources import fingerprint
 from edgebench.specs.catalog import devices
 from edgebench.specs.model import ModelSpec
@@ -27,6 +28,15 @@ class Findings:
     artifacts: dict[str, Artifact]
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     blocks: dict[str, list[Block]] = field(default_factory=dict)
+    framed: Sequence[Framed] = ()
+
+
+@dataclass(frozen=True)
+class Framed:
+    """One run over whole frames, and those of its blocks that are of the model's artifacts."""
+
+    job: PipelineJob
+    blocks: Sequence[PipelineBlock]
 
 
 @dataclass(frozen=True)
@@ -71,13 +81,18 @@ class Shelf:
     evaluations: Sequence[Evaluation]
     jobs: Sequence[MeasurementJob]
     blocks: Mapping[str, Sequence[Block]]
+    framed: Sequence[Framed] = ()
 
     @classmethod
     def read(cls, workspace: Workspace) -> Shelf:
         blocks: dict[str, list[Block]] = defaultdict(list)
         for block in workspace.store.latest(Block):
             blocks[block.job].append(block)
+        pipeline_blocks: dict[str, list[PipelineBlock]] = defaultdict(list)
+        for each in workspace.store.latest(PipelineBlock):
+            pipeline_blocks[each.job].append(each)
         return cls(
+            framed=[Framed(job, pipeline_blocks[job.job]) for job in workspace.store.latest(PipelineJob)],
             artifacts=workspace.store.latest(Artifact),
             evaluations=workspace.store.latest(Evaluation),
             jobs=workspace.store.latest(MeasurementJob),
@@ -146,6 +161,11 @@ class Shelf:
             for job in reversed(self.jobs)
             if job.purpose == "run" and any((b.variant, b.artifact) in wanted for b in self.blocks.get(job.job, ()))
         )
+        last |= dict.fromkeys(
+            run.job.device.name
+            for run in reversed(self.framed)
+            if any((block.variant, block.artifact) in wanted for block in run.blocks)
+        )
         return list(reversed(last))
 
     def known_device(self, workspace: Workspace, name: str) -> str:
@@ -165,7 +185,29 @@ class Shelf:
         """The records that belong together: artifacts, evaluations of just these, blocks of just these."""
         artifacts = holding.chosen(dataset, as_asked=as_asked)
         evaluations = holding.judged(artifacts, dataset)
-        return Findings(holding.spec, holding.source_sha256, artifacts, evaluations, self.blocks_of(artifacts, device))
+        return Findings(
+            holding.spec,
+            holding.source_sha256,
+            artifacts,
+            evaluations,
+            self.blocks_of(artifacts, device),
+            self.framed_of(artifacts, device),
+        )
+
+    def framed_of(self, artifacts: Mapping[str, Artifact], device: str | None) -> list[Framed]:
+        """Of these artifacts on the device, for each detector and each set of frames the run asked for last."""
+        last: dict[tuple[str, str, str], Framed] = {}
+        for run in self.framed:
+            own = [
+                each
+                for each in run.blocks
+                if each.variant in artifacts and artifacts[each.variant].blob == each.artifact
+            ]
+            if own and run.job.device.name == device:
+                key = (run.job.detector.name, run.job.detector.sha256, run.job.frames.id)
+                last.pop(key, None)
+                last[key] = Framed(run.job, own)
+        return list(last.values())
 
     def blocks_of(self, artifacts: Mapping[str, Artifact], device: str | None) -> dict[str, list[Block]]:
         """Blocks of just these artifacts, by variant, from one job on the device, so that a model's latencies

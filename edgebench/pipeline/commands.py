@@ -8,23 +8,24 @@ from collections.abc import Sequence
 from edgebench.records.artifact import Artifact
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import DeviceInfo, MeasurementJob
+from edgebench.records.pipeline_timing import PipelineJob
 from edgebench.specs.bench import QUICK, BenchSettings
 from edgebench.specs.data import DataSettings
 from edgebench.specs.variant import FORMATS, RECIPES, model_of
 
 
 def commands_of(
-    model: str, artifact: Artifact | None, evaluation: Evaluation | None, job: MeasurementJob | None
+    model: str, artifact: Artifact | None, evaluation: Evaluation | None, jobs: Sequence[MeasurementJob]
 ) -> dict[str, str]:
-    """Keys size, accuracy and latency, for what was found. A user's own folder is DIR."""
+    """Keys size, accuracy, latency and frame rate, for what was found. A user's own folder is DIR."""
     only = ["--only", artifact.variant] if artifact else []
     commands = {}
     if artifact:
         commands["size"] = _line("quantize", "--model", model, *only, *_data(artifact.data, evaluates=False))
     if evaluation:
         commands["accuracy"] = _line("evaluate", "--model", model, *only, *_data(evaluation.data))
-    if job:
-        commands["latency"] = _measurement(job)
+    for job in jobs:
+        commands["frame rate" if isinstance(job, PipelineJob) else "latency"] = _measurement(job)
     return commands
 
 
@@ -53,7 +54,13 @@ def _measurement(job: MeasurementJob) -> str:
     every = {f"{model}.{format_}-{recipe}" for model in models for format_ in formats for recipe in RECIPES}
     chosen = ["--formats", ",".join(formats)] if every == set(job.variants) else _each("--only", job.variants)
     device = ["--device", job.device.name]
-    return _line("run", *device, *_each("--model", models), *chosen, *_data(job.data), *_settings(job))
+    frames = _frames(job) if isinstance(job, PipelineJob) else []
+    return _line("run", *device, *_each("--model", models), *chosen, *frames, *_data(job.data), *_settings(job))
+
+
+def _frames(job: PipelineJob) -> list[str]:
+    named = {"raw": job.frames.name, "folder": "DIR", "video": "VIDEO"}[job.frames.kind]
+    return ["--frames", named, "--detector", job.detector.name + ("=FILE" if job.detector.sha256 else "")]
 
 
 def _settings(job: MeasurementJob) -> list[str]:

@@ -74,6 +74,7 @@ def make(report: Report, *, home: Path, database: URL, order: Order) -> None:
         started = time.monotonic()
         target.convert(source, (1, *probes.shape[1:]), float_file)
         convert_s = time.monotonic() - started
+        del source  # a large net's weights are not needed twice while it is quantized
         failures = []
         for done, (variant, key) in enumerate(order.variants):
             report(done, total, variant.id)
@@ -198,7 +199,7 @@ def _caveats(order: Order, variant: Variant, operators: Operators) -> list[Cavea
             Caveat(
                 kind="random-weights",
                 text="the weights are random: size and latency only",
-                fix=f"edgebench train --model {order.spec.name}",
+                fix=f"edgebench train --model {order.spec.name}, or name trained weights in its spec",
             )
         )
     return [*found, *precision_caveats(variant.format, variant.recipe, operators)]

@@ -18,6 +18,7 @@ from edgebench.digests import sha256_file, sha256_json
 from edgebench.errors import DataError, EdgebenchError, ModelFileError, NonFiniteOutput, UsageError, raise_all
 from edgebench.pipeline.agents import runnable_file, this_machine
 from edgebench.pipeline.datasets import evaluation_samples, images_path
+from edgebench.pipeline.labels import refuse_unlabelled
 from edgebench.pipeline.predictions import ArtifactRow, Predicted, SourceRow, predict_artifacts, predict_sources
 from edgebench.pipeline.quantize import Choice, quantize
 from edgebench.pipeline.workspace import Workspace
@@ -58,7 +59,7 @@ def evaluate(
         _refuse_random(spec)
     sets = {spec.name: evaluation_samples(workspace, spec, data) for spec in specs}
     for spec in specs:
-        _refuse_unlabelled(spec, sets[spec.name])
+        refuse_unlabelled(spec, sets[spec.name].info, _truth(sets[spec.name]))
     artifacts = quantize(workspace, choice, data=data)
     host = this_machine(workspace)
     shown = data.without_path()
@@ -218,23 +219,6 @@ def _refuse_random(spec: ModelSpec) -> None:
         )
 
 
-def _refuse_unlabelled(spec: ModelSpec, samples: Samples) -> None:
-    """Refuses images that no head could be judged by, or whose labels the model does not know."""
-    from edgebench.data import LABELS
-    from edgebench.metrics import align_labels
-    from edgebench.metrics.sampling import judged_by
-
-    if not judged_by(spec.heads, _truth(samples)):
-        kinds = " or ".join(dict.fromkeys(head.kind.replace("_", "/") for head in spec.heads))
-        raise DataError(
-            f"none of its {len(samples)} images has a label for {spec.name}",
-            subject=samples.info.name,
-            fix=f"evaluate on images labelled with {kinds}",
-        )
-    if spec.expression_head:
-        align_labels(samples.expression, LABELS, spec.expression_head.labels)
-
-
 def _refuse_changed(spec: ModelSpec, source_sha256: str, artifact: Artifact) -> None:
     """A row is compared with its source, so both must come of one model under one contract."""
     if (artifact.source_sha256, artifact.contract_sha256) != (source_sha256, spec.input.sha256):
@@ -257,8 +241,8 @@ def _truth(samples: Samples) -> dict[str, Any]:
     import numpy as np
 
     return {
-        "expression": samples.expression,
-        "valence_arousal": samples.valence_arousal,
+        "classes": samples.classes,
+        "values": samples.values,
         "content": np.array(samples.content),
     }
 

@@ -13,6 +13,7 @@ from edgebench.errors import NothingMeasured
 from edgebench.pipeline.collect import Findings
 from edgebench.pipeline.commands import commands_of, report_command
 from edgebench.pipeline.front import with_front
+from edgebench.pipeline.labels import class_caveats, model_truth
 from edgebench.pipeline.quantize import over_budget
 from edgebench.pipeline.sameness import other_answers
 from edgebench.pipeline.workspace import Workspace
@@ -21,7 +22,7 @@ from edgebench.records.caveat import Caveat
 from edgebench.records.dataset import DatasetInfo, unreadable_caveats
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
-from edgebench.records.results import Latency, Results, VariantResult
+from edgebench.records.results import FrameRate, Latency, Results, VariantResult
 from edgebench.specs.variant import SOURCE, source_id
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ class Join:
 
     def results(self) -> Results:
         judged = {variant: each for found in self.findings for variant, each in self._judged(found).items()}
-        latencies = self._latencies()
-        rows = [row for found in self.findings for row in self._rows(found, judged, latencies)]
+        latencies, rates = self._latencies(), self._frame_rates()
+        rows = [row for found in self.findings for row in self._rows(found, judged, latencies, rates)]
         if not rows:
             raise NothingMeasured("the store holds nothing about these models", fix="run `edgebench quantize` first")
-        jobs = self._measured_jobs()
+        jobs = self._seen_jobs()
         return Results(
             edgebench=version("edgebench"),
             title=", ".join(found.spec.name for found in self.findings),
@@ -55,23 +56,19 @@ class Join:
             measured_at=jobs[-1].started_at if jobs else None,
             settings=_flat(jobs[-1].settings) if jobs else {},
             variants=tuple(with_front(rows, judged, self._blocks())),
-            caveats=tuple(self._caveats(jobs)),
+            caveats=tuple(self._caveats()),
             command=report_command([found.spec.name for found in self.findings], jobs[-1].device if jobs else None),
         )
 
     def _judged(self, found: Findings) -> dict[str, Judged]:
         """Scores and drift of every evaluated row of a model; nothing without its source's row."""
-        from edgebench.data import LABELS
         from edgebench.drift import judge
-        from edgebench.metrics import align_labels
 
         source = source_id(found.spec.name)
         if source not in found.evaluations:
             return {}
-        truth = self._arrays(found.evaluations[source].truth)
-        head = found.spec.expression_head
-        if head is not None:
-            truth["expression"] = align_labels(truth["expression"], LABELS, head.labels)
+        reference = found.evaluations[source]
+        truth = model_truth(found.spec, reference.dataset, self._arrays(reference.truth))
         return judge(
             {variant: self._arrays(each.outputs) for variant, each in found.evaluations.items()},
             truth,
@@ -104,18 +101,37 @@ class Join:
                 found[variant].append(latency)
         return found
 
+    def _frame_rates(self) -> dict[str, list[FrameRate]]:
+        from edgebench.frame_rate import summarize_frames
+
+        found: dict[str, list[FrameRate]] = defaultdict(list)
+        for run in [run for each in self.findings for run in each.framed]:
+            for (variant, _), rate in sorted(summarize_frames(run.job, run.blocks).items()):
+                found[variant].append(rate)
+        return found
+
     def _measured_jobs(self) -> list[MeasurementJob]:
+        """The jobs that latencies are of."""
         used = {block.job for blocks in self._blocks().values() for block in blocks}
         return [job for job in self.jobs if job.job in used]
 
+    def _seen_jobs(self) -> list[MeasurementJob]:
+        """All that anything was measured by on the device, that of the latencies last."""
+        return [*(run.job for each in self.findings for run in each.framed), *self._measured_jobs()]
+
     def _rows(
-        self, found: Findings, judged: Mapping[str, Judged], latencies: Mapping[str, list[Latency]]
+        self,
+        found: Findings,
+        judged: Mapping[str, Judged],
+        latencies: Mapping[str, list[Latency]],
+        rates: Mapping[str, list[FrameRate]],
     ) -> Iterator[VariantResult]:
         source = source_id(found.spec.name)
         if source in found.evaluations:
-            yield self._row(found, source, None, judged, ())
+            yield self._row(found, source, None, judged, (), ())
         for variant, artifact in found.artifacts.items():
-            yield self._row(found, variant, artifact, judged, tuple(latencies.get(variant, ())))
+            timed = (tuple(latencies.get(variant, ())), tuple(rates.get(variant, ())))
+            yield self._row(found, variant, artifact, judged, *timed)
 
     def _row(
         self,
@@ -124,6 +140,7 @@ class Join:
         artifact: Artifact | None,
         judged: Mapping[str, Judged],
         latency: tuple[Latency, ...],
+        frame_rates: tuple[FrameRate, ...],
     ) -> VariantResult:
         evaluation, own = found.evaluations.get(variant), judged.get(variant)
         fp32 = next((a for a in found.artifacts.values() if artifact and a.format == artifact.format), None)
@@ -142,13 +159,14 @@ class Join:
             scores=own.scores if own else None,
             drift=own.drift if own else None,
             latency=latency,
+            frame_rates=frame_rates,
             reference_executed=bool(evaluation and evaluation.reference),
             caveats=(
                 *_caveats(found, artifact, evaluation, latency),
                 *(own.caveats if own else ()),
                 *self._sameness(found, variant),
             ),
-            commands=commands_of(found.spec.name, artifact, evaluation, self._job_of(latency)),
+            commands=commands_of(found.spec.name, artifact, evaluation, self._jobs_of(found, latency, frame_rates)),
         )
 
     def _sameness(self, found: Findings, variant: str) -> tuple[Caveat, ...]:
@@ -163,12 +181,18 @@ class Join:
         caveat = other_answers(blocks, artifact, outputs, job.settings["inputs"])
         return (caveat,) if caveat else ()
 
-    def _job_of(self, latency: Sequence[Latency]) -> MeasurementJob | None:
-        return next((job for job in self.jobs if latency and job.job == latency[0].job), None)
+    def _jobs_of(self, found: Findings, latency: Sequence[Latency], rates: Sequence[FrameRate]) -> list[MeasurementJob]:
+        """The runs that a variant's times are of, one for each kind of run."""
+        used = {each.job for each in latency[:1]} | {each.job for each in rates[-1:]}
+        return [job for job in (*self.jobs, *(run.job for run in found.framed)) if job.job in used]
 
-    def _caveats(self, jobs: Sequence[MeasurementJob]) -> Iterator[Caveat]:
+    def _caveats(self) -> Iterator[Caveat]:
+        jobs = self._measured_jobs()
         for model, why in self.left_out.items():
             yield Caveat(kind="left-out", text=f"{model}: {why}", fix=f"see `edgebench models validate {model}`")
+        for found in self.findings:
+            source = found.evaluations.get(source_id(found.spec.name))
+            yield from class_caveats(found.spec, source.dataset) if source else ()
         if self.dataset:
             yield from unreadable_caveats(self.dataset.unreadable, read=self.dataset.samples, purpose="evaluation")
         if len(jobs) > 1:
@@ -184,7 +208,7 @@ class Join:
                 text=f"evaluated on {len(hosts)} kinds of processor, whose arithmetic may differ in last digits",
                 fix="evaluate every variant on one machine (--force)",
             )
-        if any(job.device.virtualized for job in jobs):
+        if any(job.device.virtualized for job in self._seen_jobs()):
             yield Caveat(
                 kind="virtual-machine",
                 text="measured in a virtual machine: compare ratios, not milliseconds",

@@ -19,7 +19,7 @@ from edgebench.pipeline.workspace import Workspace, names
 from edgebench.records.artifact import Artifact, Calibration
 from edgebench.records.caveat import Caveat
 from edgebench.registry import resolve
-from edgebench.sources import fingerprint, framework
+from edgebench.sources import fingerprint, framework, size_bytes
 from edgebench.specs.data import DataSettings
 from edgebench.specs.model import ModelSpec
 from edgebench.specs.variant import FORMATS, RECIPES, Variant, known_format, known_recipe
@@ -30,6 +30,8 @@ from edgebench.units import bytes_text
 
 # Part of every artifact's key: raise it when the same inputs shall give other bytes.
 REVISION = 2
+LARGE_BYTES = 100_000_000
+"""Converters hold a net up to eight times over: of larger ones, one is converted at a time."""
 
 
 @dataclass(frozen=True)
@@ -198,19 +200,21 @@ def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force:
     made: dict[str, int] = {}
     tasks = [
         Task(
-            f"{order.spec.name}.{order.format}",
+            f"{order.spec.name}.{order.format} of {order.spec.source.file or 'random weights'}",
             "edgebench.pipeline.conversion:make",
             {"home": workspace.store.home, "database": workspace.store.database.url, "order": order},
         )
         for order in orders
     ]
+    # A net may be in several orders, which would be at work together.
+    jobs = 1 if any(size_bytes(order.spec) > LARGE_BYTES for order in orders) else workspace.jobs
     with workspace.progress.step("making artifacts") as step:
 
         def on_report(task: Task, done: int, _: int, detail: str) -> None:
             made[task.subject] = done
             step.update(sum(made.values()), total, detail)
 
-        outcomes = list(run_tasks(tasks, jobs=workspace.jobs, log=workspace.log, on_report=on_report))
+        outcomes = list(run_tasks(tasks, jobs=jobs, log=workspace.log, on_report=on_report))
     raise_all([outcome.error for outcome in outcomes if outcome.error])
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from edgebench.errors import AgentFailed
 from edgebench.frozen import Frozen
 from edgebench.latency import summarize
+from edgebench.pipeline.blocks import JOURNAL, finished_lines
 from edgebench.pipeline.lease import lease
-from edgebench.pipeline.measure import JOURNAL, finished_lines
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedVariant, plan_blocks, schedule_task
 from edgebench.records.measurement import Block

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from edgebench.data import LABELS
 from edgebench.digests import sha256_json
 from edgebench.files import as_store_errors
 from edgebench.pipeline.datasets import evaluation_samples, training_samples
@@ -86,7 +85,6 @@ def train_in_child(
         spec,
         samples,
         validation,
-        labels=LABELS,
         folder=folder,
         epochs=epochs,
         seed=seed,

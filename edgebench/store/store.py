@@ -22,6 +22,7 @@ from edgebench.records.artifact import Artifact
 from edgebench.records.asked import Asked
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
+from edgebench.records.pipeline_timing import PipelineBlock, PipelineJob
 from edgebench.store.blobs import Blobs
 from edgebench.store.database import Database, Row, sqlite_url
 from edgebench.store.packages import size_bytes
@@ -33,6 +34,8 @@ KINDS: dict[type[Frozen], str] = {
     Evaluation: "evaluation",
     MeasurementJob: "job",
     Block: "block",
+    PipelineJob: "pipeline_job",
+    PipelineBlock: "pipeline_block",
     Asked: "asked",
 }
 

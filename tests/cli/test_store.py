@@ -47,10 +47,11 @@ def test_images_are_counted_with_and_without_each_label(edgebench: Edgebench) ->
     edgebench("data", "synth", "--out", "faces", "--training", 16, "--validation", 16)
     counted = json.loads(edgebench("data", "show", "faces", "--json").stdout)["validation"]
     # Of each part's three extras one has no face; one is uncertain, and one has another expression but is rated.
-    assert counted["with_expression"] == 16
-    assert counted["images"] == counted["with_valence_arousal"] == 17
+    assert counted["with_class"] == 16
+    assert counted["per_value"] == {"valence": 17, "arousal": 17}
+    assert counted["images"] == 17
     shown = edgebench("data", "show", "faces").stdout
-    assert "with expression" in shown
+    assert "with a class" in shown
 
 
 def drawing(folder: Path, home: Path) -> subprocess.Popen[bytes]:
