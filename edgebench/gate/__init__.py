@@ -85,7 +85,7 @@ def _missing(variant: str, why: str = "not in these results") -> Finding:
         status="not-measured",
         allowed="measured, as the baseline holds it",
         found=why,
-        advice="make and measure it, or run `edgebench baseline` to let it go",
+        advice="make and measure it, or let it go by `edgebench baseline` (with --drop where its spec is gone)",
         required=True,
     )
 

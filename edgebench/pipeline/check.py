@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from edgebench.errors import NothingMeasured, UsageError
+from edgebench.errors import EdgebenchError, NothingMeasured, UnknownName, UsageError
 from edgebench.gate import GateRules, absent, judge, make_baseline
 from edgebench.pipeline.collect import Holding, Shelf
 from edgebench.pipeline.measure import measure_artifacts
@@ -87,7 +87,8 @@ def write_baseline_of(workspace: Workspace, models: str | Sequence[str], path: P
     All that an existing file holds of these models is replaced; other models stay in it.
 
     Args:
-        drop: let go of scores that the file holds and that the new results lack.
+        drop: let go of scores that the file holds and that the new results lack, and of models that cannot be
+            measured any more, for want of a spec or weights.
 
     Raises:
         UsageError: there are such scores.
@@ -105,11 +106,25 @@ def write_baseline_of(workspace: Workspace, models: str | Sequence[str], path: P
             subject=str(path),
             fix="run `edgebench evaluate` on their images first, or say --drop to let them go",
         )
-    updated = old.updated(new)
+    gone = {model for model in old.models if drop and (model in found.left_out or not _has_spec(workspace, model))}
+    updated = old.without(gone).updated(new)
     write_baseline(path, updated)
     return Written(
-        updated, _images(found.results), tuple(sorted(old.variants.keys() - updated.variants.keys())), found.left_out
+        updated,
+        _images(found.results),
+        tuple(sorted(old.variants.keys() - updated.variants.keys())),
+        {model: why for model, why in found.left_out.items() if model not in gone},
     )
+
+
+def _has_spec(workspace: Workspace, model: str) -> bool:
+    try:
+        workspace.model(model)
+    except UnknownName:
+        return False
+    except EdgebenchError:
+        return True  # a broken one is there to be mended
+    return True
 
 
 class _Found(NamedTuple):

@@ -29,6 +29,8 @@ class Findings:
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     blocks: dict[str, list[Block]] = field(default_factory=dict)
     framed: Sequence[Framed] = ()
+    evaluated_before: frozenset[str] = frozenset()
+    """Variants that were evaluated on the data set in other bytes only."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,15 @@ class Holding:
         return any(each.dataset.id == dataset for each in self.evaluations)
 
     def chosen(self, dataset: str | None, *, as_asked: bool = False) -> dict[str, Artifact]:
-        """Variant -> the artifact that was asked for last, of those evaluated on the data set if there are any.
+        """Variant -> the artifact that was asked for last; on a data set of earlier days, of those evaluated on it
+        if there are any.
 
         Args:
-            as_asked: whether that one was evaluated makes no difference.
+            as_asked: the data set makes no difference.
         """
-        evaluated = {each.artifact for each in self.evaluations if each.dataset.id == dataset and not as_asked}
+        newest = self.evaluations[-1].dataset.id if self.evaluations else None
+        by_age = as_asked or dataset == newest
+        evaluated = {each.artifact for each in self.evaluations if each.dataset.id == dataset and not by_age}
         ranked = sorted(self.artifacts, key=lambda artifact: artifact.blob in evaluated)
         last = {artifact.variant: artifact for artifact in ranked}
         return {variant: last[variant] for variant in sorted(last, key=_order)}
@@ -192,6 +197,7 @@ class Shelf:
             evaluations,
             self.blocks_of(artifacts, device),
             self.framed_of(artifacts, device),
+            frozenset(each.variant for each in holding.evaluations if each.dataset.id == dataset) - evaluations.keys(),
         )
 
     def framed_of(self, artifacts: Mapping[str, Artifact], device: str | None) -> list[Framed]:

@@ -223,6 +223,12 @@ def _caveats(
         yield from artifact.caveats
         if excess := over_budget(found.spec, artifact):
             yield excess
+    if artifact and artifact.variant in found.evaluated_before:
+        yield Caveat(
+            kind="other-bytes-evaluated",
+            text="what was asked for last was not evaluated on these images; the same variant made otherwise was",
+            fix="run `edgebench evaluate` with the calibration that this one was made with",
+        )
     if evaluation:
         yield from evaluation.caveats
     for each in latency:

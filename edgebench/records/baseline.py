@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -58,10 +59,13 @@ class Baseline(Frozen):
         chosen = {name: held for name, held in self.variants.items() if model_of(name) in models}
         return self.model_copy(update={"variants": chosen})
 
+    def without(self, models: Collection[str]) -> Baseline:
+        kept = {name: held for name, held in self.variants.items() if model_of(name) not in models}
+        return self.model_copy(update={"variants": kept})
+
     def updated(self, newer: Baseline) -> Baseline:
         """With all that is held of the newer one's models replaced by what that holds."""
-        kept = {name: held for name, held in self.variants.items() if model_of(name) not in newer.models}
-        return self.model_copy(update={"variants": kept | newer.variants})
+        return self.model_copy(update={"variants": self.without(newer.models).variants | newer.variants})
 
     def scores_lost_in(self, newer: Baseline) -> list[str]:
         """Variants of both of which the newer one lacks a metric held here."""

@@ -150,17 +150,24 @@ class Database:
             if self._is_full(exc):
                 raise no_space_left(self.name) from exc
             reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
-            raise StoreError(
-                reason, subject=self.name, fix="check that the store's folder can be written and has space"
-            ) from exc
+            fix = "check that the store's folder can be written and has space"
+            if _sqlite_code(exc) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                fix = "put back a copy of it, or move it away: records are lost then, and runs make them again"
+            raise StoreError(reason, subject=self.name, fix=fix) from exc
 
     def _is_full(self, error: SQLAlchemyError) -> bool:
         """True where SQLite had no space; it says so, or only that reading or writing failed."""
-        code = getattr(getattr(error, "orig", None), "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+        code = _sqlite_code(error)
         if code == sqlite3.SQLITE_IOERR:
             with suppress(OSError, TypeError):
                 return shutil.disk_usage(Path(self.url.database or "").parent).free < _SPACE_BYTES
         return code == sqlite3.SQLITE_FULL
+
+
+def _sqlite_code(error: SQLAlchemyError) -> int:
+    """SQLite's primary result code; SQLITE_OK where another database failed."""
+    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF
 
 
 def sqlite_url(file: Path) -> URL:

@@ -120,6 +120,19 @@ def test_known_scores_are_let_go_only_on_purpose(workspace: Workspace, faces: Pa
     assert [name for name, held in after.variants.items() if held.scores is None] == ["tiny.tflite-int8"]
 
 
+def test_a_model_without_spec_leaves_the_baseline_on_purpose_only(two_models: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "baseline.json"
+    write_baseline_of(two_models, (), file)
+    (two_models.model_dirs[0] / "other.yaml").unlink()
+    kept = write_baseline_of(two_models, (), file)
+    assert kept.baseline.models == ("other", "tiny")
+    assert kept.left_out == {"other": "it has no spec"}
+    dropped = write_baseline_of(two_models, (), file, drop=True)
+    assert dropped.baseline.models == ("tiny",)
+    assert dropped.let_go == ("other.source", "other.tflite-fp32")
+    assert not [finding for finding in check(two_models, baseline=file).findings if finding.variant.startswith("other")]
+
+
 def test_an_artifact_asked_for_last_is_judged_evaluated_or_not(
     workspace: Workspace, faces: Path, tmp_path: Path
 ) -> None:

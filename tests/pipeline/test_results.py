@@ -6,11 +6,14 @@ import pytest
 
 from edgebench.errors import NothingMeasured, UnknownName
 from edgebench.pipeline.evaluate import evaluate
+from edgebench.pipeline.measure import measure
 from edgebench.pipeline.quantize import Choice, quantize
+from edgebench.pipeline.report import report
 from edgebench.pipeline.results import evaluation_results, gather
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.results import VariantResult
+from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import CalibrationSettings, DataSettings
 
 
@@ -126,6 +129,20 @@ def test_artifacts_asked_for_again_are_the_newest_although_they_are_cached(works
     same = DataSettings(folder=str(faces), calibration=CalibrationSettings(count=32))
     quantize(workspace, choice, data=same)
     assert held() == first
+
+
+def test_what_was_measured_last_is_shown_with_a_word_on_the_bytes_that_were_evaluated(
+    workspace: Workspace, faces: Path
+) -> None:
+    otherwise = DataSettings(folder=str(faces), calibration=CalibrationSettings(count=16, seed=9))
+    settings = BenchSettings(rounds=1, warmup_s=0.01, max_warmup_s=0.05, measure_s=0.01, min_invocations=5, inputs=2)
+    measured = measure(workspace, Choice.of("tiny", only="tflite-int8"), data=otherwise, settings=settings)
+    (page,) = report(workspace, device="local", out=workspace.store.home / "out")
+    (row,) = [row for row in page.results.variants if row.variant == "tiny.tflite-int8"]
+    assert row.sha256 == measured.blocks[0].artifact
+    assert row.latency
+    assert row.scores is None
+    assert "other-bytes-evaluated" in {caveat.kind for caveat in row.caveats}
 
 
 def test_evaluations_are_shown_as_they_are_whatever_else_is_kept(workspace: Workspace, faces: Path) -> None:

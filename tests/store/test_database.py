@@ -62,7 +62,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "results.db").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreError, match="not a database"):
+    with pytest.raises(StoreError, match=r"not a database .*move it away"):
         Database(f"sqlite:///{tmp_path / 'results.db'}")
 
 
