@@ -95,10 +95,19 @@ def to_quantized_input(images: Array, affine: Json, dtype: Any, scale: float, ze
     values = np.arange(256, dtype=np.uint8).reshape(1, 256, 1, 1).repeat(channels, axis=-1)
     tables = quantized(to_input(values, dict(affine, layout="nhwc")), dtype, scale, zero_point).reshape(256, channels)
     if affine["layout"] == "nchw":
-        return np.stack([tables[:, c].take(images[..., c]) for c in range(channels)], axis=1)
+        return np.stack([looked_up(images[..., c], tables[:, c]) for c in range(channels)], axis=1)
     if (tables == tables[:, :1]).all():
-        return tables[:, 0].take(images)
-    return np.stack([tables[:, c].take(images[..., c]) for c in range(channels)], axis=-1)
+        return looked_up(images, tables[:, 0])
+    return np.stack([looked_up(images[..., c], tables[:, c]) for c in range(channels)], axis=-1)
+
+
+def looked_up(pixels: Array, table: Array) -> Array:
+    import numpy as np
+
+    if table.itemsize > 1:
+        return table.take(pixels)
+    # Bytes translate themselves twice as fast as numpy takes them.
+    return np.frombuffer(pixels.tobytes().translate(table.tobytes()), table.dtype).reshape(pixels.shape)
 
 
 # ---- runtimes -------------------------------------------------------------------------------------------------------
