@@ -72,7 +72,7 @@ def application() -> typer.Typer:
 
 def main() -> NoReturn:
     on_stop(leave_at_once)  # first of all: loading what follows takes a quarter of a second
-    from edgebench.cli.ending import end, open_streams, telling
+    from edgebench.cli.ending import end, open_streams, settle, telling
 
     open_streams()
     try:
@@ -81,5 +81,6 @@ def main() -> NoReturn:
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as exc:
         code = end(exc, json="--json" in sys.argv, debug="--debug" in sys.argv)
+    settle()
     on_stop(DIE)  # nothing is left to stop but the interpreter, which would answer with a traceback
     sys.exit(code)

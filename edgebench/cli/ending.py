@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TextIO
 
 from edgebench.errors import EdgebenchError, UsageError, refusal
 
@@ -92,14 +93,23 @@ def telling() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        drop_output()
+        drop(sys.stdout)
     except OSError as exc:
-        drop_output()
+        drop(sys.stdout)
         raise refusal(exc, subject="standard output") or exc from exc
 
 
-def drop_output() -> None:
+def settle() -> None:
+    """Lets go of what a stream could not take: the interpreter would try it again, and end with a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            drop(stream)
+
+
+def drop(stream: TextIO) -> None:
     """What is left in the buffer, and what is still to come, goes nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgebench.cli.ending import drop_output, telling
+from edgebench.cli.ending import drop, telling
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,7 @@ class Session:
 
         class Quiet(Console):
             def on_broken_pipe(self) -> None:  # rich would exit with 1
-                drop_output()
+                drop(sys.stdout)
 
         return Quiet(width=None if sys.stdout.isatty() else 200, highlight=False)
 
