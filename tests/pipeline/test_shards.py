@@ -64,16 +64,16 @@ def test_two_processes_share_the_work(workspace: Workspace, tmp_path: Path, imag
     answers.close()
 
 
-def test_a_process_that_dies_costs_one_shard(workspace: Workspace, tmp_path: Path, images: Path) -> None:
+def test_a_process_that_dies_costs_no_more_than_its_shard(workspace: Workspace, tmp_path: Path, images: Path) -> None:
     answers = predict_all(workspace, jobs := shards(tmp_path, images, sleep_ms=30))
     found = [next(answers)]
+    time.sleep(0.06)  # in the middle of a shard, but on a busy machine perhaps between two
     os.kill(agents_of(workspace)[0], signal.SIGKILL)
     found += list(answers)
     failed = [answer for answer in found if answer.error]
-    assert len(found) == len(jobs)
-    assert len(failed) == 1
-    assert isinstance(failed[0].error, AgentFailed)
-    assert "sleeper" in failed[0].error.subject
+    assert sorted(answer.job.start for answer in found) == [job.start for job in jobs]
+    assert len(failed) <= 1
+    assert all(isinstance(answer.error, AgentFailed) and "sleeper" in answer.error.subject for answer in failed)
 
 
 def test_a_shard_that_cannot_be_done_fails_alone(workspace: Workspace, tmp_path: Path, images: Path) -> None:
