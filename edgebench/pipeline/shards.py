@@ -84,7 +84,8 @@ class _Team:
         for member in members:
             member.start()
         left, at_work = set(range(len(self.jobs))), processes
-        failure = EdgebenchError("not begun")
+        # Also of a shard whose process ended between claiming it and saying so.
+        failure: EdgebenchError = AgentFailed("its process ended before it began", subject=self.transport.name)
         try:
             while at_work:
                 told = self.told.get()
@@ -114,27 +115,30 @@ class _Team:
             self.told.put(exc)
 
     def _died(self) -> bool:
-        """Lets one process do what it can get; True where a shard ended it, which has failed then."""
-        begun: list[int] = []
+        """Lets one process do what it can get; True where it ended before that was all, which fails its shard alone.
+
+        Raises:
+            AgentFailed: it ended before it began any, so another would as well.
+        """
+        place, in_work = -1, False
 
         def on_progress(line: dict[str, Any]) -> None:
+            nonlocal place, in_work
             place = line["shard"]
+            in_work = "answer" not in line and "error" not in line
             if "answer" in line:
-                begun.clear()
                 self._tell(place, _answer(self.jobs[place], line["answer"], self._output(place)))
             elif "error" in line:
-                begun.clear()
                 self._tell(place, Answer(self.jobs[place], error=agent_failed(line["error"], self._about(place))))
-            else:
-                begun.append(place)
 
         try:
             ask_agent(self.transport, self.task, on_progress=on_progress)
         except AgentFailed as exc:
-            if not begun:
+            if place < 0:
                 raise
-            error = AgentFailed(exc.problem, subject=self._about(begun[0]), fix=exc.fix)
-            self._tell(begun[0], Answer(self.jobs[begun[0]], error=error))
+            if in_work:
+                error = AgentFailed(exc.problem, subject=self._about(place), fix=exc.fix)
+                self._tell(place, Answer(self.jobs[place], error=error))
             return True
         return False
 

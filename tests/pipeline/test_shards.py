@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgebench.agent import AGENT
 from edgebench.errors import AgentFailed, EdgebenchError
 from edgebench.pipeline.shards import PredictJob, predict_all
 from edgebench.pipeline.workspace import Workspace
@@ -64,16 +66,48 @@ def test_two_processes_share_the_work(workspace: Workspace, tmp_path: Path, imag
     answers.close()
 
 
-def test_a_process_that_dies_costs_no_more_than_its_shard(workspace: Workspace, tmp_path: Path, images: Path) -> None:
-    answers = predict_all(workspace, jobs := shards(tmp_path, images, sleep_ms=30))
+def claimed(workspace: Workspace) -> int:
+    return len(list((workspace.store.home / "tmp").glob("*/claims/*")))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_process_that_dies_costs_one_shard(tmp_path: Path, images: Path, jobs: int) -> None:
+    workspace = Workspace.open(home=tmp_path / "home", jobs=jobs)
+    answers = predict_all(workspace, planned := shards(tmp_path, images, sleep_ms=150, size=8))
     found = [next(answers)]
-    time.sleep(0.06)  # in the middle of a shard, but on a busy machine perhaps between two
+    before = claimed(workspace)
+    wait_for(lambda: claimed(workspace) > before or before > jobs)
+    time.sleep(0.2)  # what was claimed just now takes 1.2 s: this is in the middle of it
     os.kill(agents_of(workspace)[0], signal.SIGKILL)
     found += list(answers)
     failed = [answer for answer in found if answer.error]
-    assert sorted(answer.job.start for answer in found) == [job.start for job in jobs]
-    assert len(failed) <= 1
-    assert all(isinstance(answer.error, AgentFailed) and "sleeper" in answer.error.subject for answer in failed)
+    assert sorted(answer.job.start for answer in found) == [job.start for job in planned]
+    assert len(failed) == 1
+    assert isinstance(failed[0].error, AgentFailed)
+    assert "sleeper" in failed[0].error.subject
+
+
+def test_a_process_that_dies_between_two_shards_costs_none(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one process of the team answers its first shard and ends; another goes on."""
+    agent = tmp_path / AGENT.name
+    told = 'emit({"shard": place, "answer": predicted(loaded, shard)})'
+    dying = f"{told}\n            if place == 0:\n                os._exit(1)"
+    assert told in AGENT.read_text()
+    agent.write_text(AGENT.read_text().replace(told, dying))
+    monkeypatch.setattr("edgebench.transports.AGENT", agent)
+    workspace = Workspace.open(home=tmp_path / "home", jobs=1)
+    answers = list(predict_all(workspace, shards(tmp_path, images, sleep_ms=1)))
+    assert len(answers) == 10
+    assert not [answer.error for answer in answers if answer.error]
 
 
 def test_a_shard_that_cannot_be_done_fails_alone(workspace: Workspace, tmp_path: Path, images: Path) -> None:
