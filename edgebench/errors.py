@@ -14,6 +14,7 @@ EdgebenchError                    the work could not be done          exit 5
   SystemRefused                   the operating system refused: permission, memory, open files
   DeviceError                     the far side                        exit 6
     AgentFailed                   the agent answered with an error
+    LinkLost                      the connection broke; what is finished is kept
   StoreError(OSError)             results cannot be kept              exit 7
     NewerStore                    written by a later edgebench
   NothingMeasured                 there is nothing to judge           exit 4
@@ -121,6 +122,10 @@ class DeviceError(EdgebenchError):
 
 
 class AgentFailed(DeviceError):
+    pass
+
+
+class LinkLost(DeviceError):
     pass
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from boards import sshd  # noqa: E402
+from boards.sshd import Board  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,3 +49,20 @@ def real() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder ../shared/real with real models and faces")
     return folder
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
+    """A real sshd on this machine, its host key trusted, the tester's own SSH files out of reach."""
+    if why := sshd.missing():
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    with sshd.board(tmp_path / "board") as made:
+        user = tmp_path / "user"
+        (user / ".config" / "edgebench").mkdir(parents=True)
+        (user / ".config" / "edgebench" / "known_hosts").write_text(made.host_key)
+        monkeypatch.setenv("HOME", str(user))
+        monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        yield made

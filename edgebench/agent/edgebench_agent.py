@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import re
+import select
 import shutil
 import signal
 import struct
@@ -760,9 +761,9 @@ def stop(*_: Any) -> None:
     os._exit(INTERRUPTED)
 
 
-def hold_lifeline() -> None:
-    """Whoever asked holds our standard input open; its end is theirs, and ours."""
-    while os.read(0, 65536):
+def hold_lifeline(silence_s: float | None) -> None:
+    """Whoever asked holds our standard input open; its end is theirs, and ours, and so is a long silence on it."""
+    while select.select([0], [], [], silence_s)[0] and os.read(0, 65536):
         pass
     stop()
 
@@ -804,7 +805,7 @@ def main(argv: list[str]) -> int:
     try:
         task = task_from(argv[1])
         if task.get("lifeline", task["task"] == "schedule"):
-            threading.Thread(target=hold_lifeline, daemon=True).start()
+            threading.Thread(target=hold_lifeline, args=[task.get("silence_s")], daemon=True).start()
         emit({"schema": SCHEMA, **TASKS[task["task"]](task, emit)})
         return 0
     except Exception as error:

@@ -143,7 +143,7 @@ def measured(
     kept = workspace.store.latest(work.record, f"{job.job}/")
     if len(kept) < len(blocks):
         with lease(workspace, spec):
-            transport = connect(spec, workspace.store.folder("devices", spec.name, job.job))
+            transport = connect(spec, workspace.store.folder("devices", spec.name), job.job)
             _ship(workspace, transport, work)
             _run_schedule(workspace, transport, job, blocks, work, settings, spec)
         kept = workspace.store.latest(work.record, f"{job.job}/")

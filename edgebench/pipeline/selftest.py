@@ -49,7 +49,7 @@ def selftest(workspace: Workspace, *, device: str = "local") -> tuple[Found, ...
     """Sends planted latencies down the real path, interleaved, and compares what comes back."""
     spec = workspace.device(device)
     with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as work, lease(workspace, spec):
-        transport = connect(spec, Path(work) / "device")
+        transport = connect(spec, Path(work), "selftest")
         planned = []
         for planted in PLANTED:
             model = f"{planted.variant}.json"

@@ -8,15 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from edgebench.agent import AGENT
-from edgebench.errors import AgentFailed, StoreError, ending, refusal
+from edgebench.errors import AgentFailed, DeviceError, StoreError, ending, refusal
 from edgebench.registry import resolve
 from edgebench.specs.device import DeviceSpec
 
-TRANSPORTS = {"local": "edgebench.transports.local:LocalTransport"}
+TRANSPORTS = {"local": "edgebench.transports.local:this_machine", "ssh": "edgebench.transports.ssh:SshTransport"}
+"""Name -> what makes the transport of a device's spec, this machine's folder for it, and the name of a work folder."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Whoever set these meant another program: a task says itself how many threads a model gets."""
+SILENCE_S = 30
+"""So long does an agent that we may lose sight of wait for a sign of life before it ends."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Transport(Protocol):
     python: str
     """The interpreter that has numpy and the runtimes."""
     folder: str
+    leaves: bool
+    """Whether we may lose sight of it: then a job there must not depend on us."""
 
     def put(self, local: Path, remote: str) -> None:
         """Brings a file (or a package directory) there; what was there before is replaced in one step."""
@@ -43,6 +51,10 @@ class Transport(Protocol):
 
     def get(self, remote: str, local: Path) -> None:
         """Brings a file back."""
+        ...
+
+    def read(self, remote: str, start: int) -> bytes:
+        """What a file holds from byte `start` on; nothing where there is no such file yet."""
         ...
 
     def run(
@@ -64,10 +76,23 @@ class Transport(Protocol):
         ...
 
 
-def connect(spec: DeviceSpec, folder: Path) -> Transport:
-    """The device's transport. `folder` is where a machine that is this one works."""
-    transport: Transport = resolve(TRANSPORTS, spec.transport, kind="transport")(spec.name, folder)
+def connect(spec: DeviceSpec, home: Path, work: str = "") -> Transport:
+    """The device's transport.
+
+    Args:
+        home: where a machine that is this one keeps what it works with; others have a home of their own.
+        work: the work folder below it.
+    """
+    transport: Transport = resolve(TRANSPORTS, spec.transport, kind="transport")(spec, home, work)
     return transport
+
+
+def inside(remote: str) -> PurePosixPath:
+    """Raises DeviceError where a path leaves the work folder."""
+    path = PurePosixPath(remote)
+    if path.is_absolute() or ".." in path.parts:
+        raise DeviceError("not a path inside the work folder", subject=repr(remote))
+    return path
 
 
 def ask_agent(
@@ -94,7 +119,7 @@ def ask_agent(
             on_progress(progress)
 
     transport.put(AGENT, AGENT.name)
-    asked = json.dumps({**task, "lifeline": True})
+    asked = json.dumps({**task, "lifeline": True, "silence_s": SILENCE_S if transport.leaves else None})
     argv = [transport.python, AGENT.name, "-"]
     finished = transport.run(argv, stdin=asked + "\n", on_line=on_line, timeout_s=timeout_s)
     answer = _json(finished.stdout.strip().rpartition("\n")[2])

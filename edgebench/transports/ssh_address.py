@@ -1,0 +1,101 @@
+"""Where a device answers and as whom we log in: its spec, then `~/.ssh/config`, then ssh's own defaults."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgebench.errors import UsageError
+from edgebench.specs.device import DeviceSpec
+
+PORT = 22
+_JUMP = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<host>[^@:]+|[^@]*::[^@]*?)(?::(?P<port>\d+))?")
+
+
+@dataclass(frozen=True)
+class Address:
+    """One machine that speaks SSH.
+
+    Args:
+        device: who it is to the user.
+        keys: private key files; none means those of ssh's agent and the usual ones in `~/.ssh`.
+        jump: the machine to go through.
+        command: a ProxyCommand of `~/.ssh/config`.
+    """
+
+    device: str
+    host: str
+    port: int
+    user: str
+    keys: tuple[str, ...] = ()
+    jump: Address | None = None
+    command: str = ""
+
+    @property
+    def known_as(self) -> str:
+        """The name of its key in known_hosts."""
+        return self.host if self.port == PORT else f"[{self.host}]:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}" + ("" if self.port == PORT else f":{self.port}")
+
+
+def address_of(spec: DeviceSpec, *, config: Path | None = None) -> Address:
+    """The device's address.
+
+    Args:
+        config: ssh's configuration, by default that of the user.
+
+    Raises:
+        UsageError: the key file that the spec names is missing, or ssh's configuration cannot be read.
+    """
+    stated = spec.ssh
+    if stated.key is not None and not _home(stated.key).is_file():
+        raise UsageError("no such key file", subject=str(spec.place("ssh.key")), fix=f"check {stated.key}")
+    found = _looked_up(stated.host or spec.name, config)
+    keys = [stated.key] if stated.key else found.get("identityfile", [])
+    jump = stated.jump or found.get("proxyjump", "none")
+    return Address(
+        device=spec.name,
+        host=found["hostname"],
+        port=stated.port or int(found.get("port", PORT)),
+        user=stated.user or found.get("user") or getpass.getuser(),
+        # Those of ssh's configuration need not exist.
+        keys=tuple(str(_home(key)) for key in keys if _home(key).is_file()),
+        jump=None if jump == "none" else _jump(spec.name, jump, config),
+        command="" if stated.jump else found.get("proxycommand", "").removesuffix("none"),
+    )
+
+
+def _jump(device: str, text: str, config: Path | None) -> Address:
+    if "," in text:
+        raise UsageError("more than one jump host", subject=device, fix="name one; it may have a ProxyJump of its own")
+    match = _JUMP.fullmatch(text.removeprefix("ssh://"))
+    if match is None:
+        raise UsageError("is no jump host", subject=f"{device}: {text!r}", fix="write user@host:port")
+    found = _looked_up(match["host"], config)
+    return Address(
+        device=f"{device}'s jump host",
+        host=found["hostname"],
+        port=int(match["port"] or found.get("port", PORT)),
+        user=match["user"] or found.get("user") or getpass.getuser(),
+        keys=tuple(str(_home(key)) for key in found.get("identityfile", []) if _home(key).is_file()),
+    )
+
+
+def _looked_up(host: str, config: Path | None) -> dict[str, str]:
+    from paramiko import SSHConfig
+    from paramiko.ssh_exception import ConfigParseError
+
+    file = config or Path.home() / ".ssh" / "config"
+    try:
+        parsed = SSHConfig.from_path(str(file)) if file.is_file() else SSHConfig()
+        return dict(parsed.lookup(host))
+    except (ConfigParseError, OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"cannot be read: {exc}", subject=str(file), fix="correct it; ssh reads it too") from exc
+
+
+def _home(path: str) -> Path:
+    return Path(path).expanduser()

@@ -1,0 +1,207 @@
+"""A strict SSH connection that notices when the other side has gone."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from edgebench.errors import DeviceError, LinkLost
+from edgebench.transports.host_keys import fingerprint, trusted
+from edgebench.transports.ssh_address import Address
+
+if TYPE_CHECKING:
+    from paramiko import PKey, SSHClient
+
+CONNECT_S = 10.0
+PING_S = 4.0
+SILENCE_S = 20.0
+"""So long may the other side, pinged meanwhile, send no byte at all before it counts as gone."""
+
+# Without a handler Python prints what paramiko's threads log.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class Link:
+    """A logged-in connection. Several threads may use it."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.through = Link(address.jump) if address.jump else None
+        self.socket = _Heard(_reach(address, self.through))
+        try:
+            self.client = _logged_in(address, self.socket)
+        except BaseException:
+            self.socket.close()
+            raise
+        transport = self.client.get_transport()
+        assert transport is not None
+        self.transport = transport
+        for work in (self._ping, self._watch):
+            threading.Thread(target=work, daemon=True, name=f"edgebench {work.__name__} {address.device}").start()
+
+    @property
+    def alive(self) -> bool:
+        return self.transport.is_active()
+
+    def close(self) -> None:
+        self.client.close()
+        self.socket.close()
+        if self.through:
+            self.through.close()
+
+    @contextlib.contextmanager
+    def errors(self, doing: str) -> Iterator[None]:
+        """Whatever goes wrong inside as DeviceError, a connection that broke as LinkLost."""
+        from paramiko import SSHException
+
+        try:
+            yield
+        except (SSHException, EOFError, OSError) as exc:
+            if isinstance(exc, DeviceError):
+                raise
+            if not self.alive or isinstance(exc, EOFError):
+                raise lost(self.address, doing) from exc
+            problem = str(exc) or type(exc).__name__
+            raise DeviceError(f"{doing}: {problem}", subject=self.address.device, fix="look at it there") from exc
+
+    def _ping(self) -> None:
+        """Asks for an answer, whatever it is, so that a living peer is never silent."""
+        while self.alive:
+            with contextlib.suppress(Exception):  # the watch says what a failure means
+                self.transport.global_request("keepalive@edgebench", wait=True)
+            time.sleep(PING_S)
+
+    def _watch(self) -> None:
+        """Writes do not time out of themselves when a link is cut: a closed socket ends them."""
+        while self.alive:
+            if time.monotonic() - self.socket.heard > SILENCE_S:
+                self.socket.close()
+                self.transport.close()
+            time.sleep(0.5)
+
+
+class _Heard:
+    """A socket that knows when it last received something."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.heard = time.monotonic()
+
+    def recv(self, size: int) -> bytes:
+        data: bytes = self.inner.recv(size)
+        self.heard = time.monotonic()
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def shown_key(address: Address) -> PKey:
+    """The key a machine shows now, trusted or not.
+
+    Raises:
+        DeviceError: it does not answer.
+    """
+    from paramiko import SSHException, Transport
+
+    through = Link(address.jump) if address.jump else None
+    with contextlib.closing(_reach(address, through)) as there:
+        transport = Transport(there)
+        try:
+            transport.start_client(timeout=CONNECT_S)
+            return transport.get_remote_server_key()
+        except (SSHException, EOFError, OSError) as exc:
+            raise DeviceError(f"no SSH there: {exc}", subject=_subject(address), fix="check host and port") from exc
+        finally:
+            transport.close()
+
+
+def lost(address: Address, doing: str) -> LinkLost:
+    return LinkLost(
+        f"the connection broke while {doing}",
+        subject=address.device,
+        fix="run the same command again: what is finished is kept",
+    )
+
+
+def _reach(address: Address, through: Link | None) -> Any:
+    """A connected socket, or something that is used like one."""
+    from paramiko import ProxyCommand
+
+    if address.command:
+        return ProxyCommand(address.command)
+    if through is not None:
+        with through.errors(f"going on to {address.host}"):
+            return through.transport.open_channel("direct-tcpip", (address.host, address.port), ("127.0.0.1", 0))
+    try:
+        there = socket.create_connection((address.host, address.port), timeout=CONNECT_S)
+    except socket.gaierror as exc:
+        raise DeviceError(
+            f"no such host: {exc.strerror}", subject=_subject(address), fix="check `ssh.host`, or write its IP address"
+        ) from exc
+    except OSError as exc:
+        fix = "check that it is switched on, in your network, and runs sshd"
+        problem = "no answer" if isinstance(exc, TimeoutError) else (exc.strerror or str(exc)).lower()
+        raise DeviceError(problem, subject=_subject(address), fix=fix) from exc
+    there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return there
+
+
+def _logged_in(address: Address, there: Any) -> SSHClient:
+    from paramiko import (
+        AuthenticationException,
+        BadHostKeyException,
+        PasswordRequiredException,
+        RejectPolicy,
+        SSHClient,
+        SSHException,
+    )
+
+    keys = trusted(address.known_as)
+    if not keys:
+        raise DeviceError(
+            "its host key is not known", subject=_subject(address), fix=f"edgebench devices trust {address.device}"
+        )
+    client = SSHClient()
+    client.set_missing_host_key_policy(RejectPolicy())
+    for key in keys:
+        client.get_host_keys().add(address.known_as, key.get_name(), key)
+    try:
+        client.connect(
+            address.host,
+            port=address.port,
+            username=address.user,
+            key_filename=list(address.keys) or None,
+            allow_agent=not address.keys,
+            look_for_keys=not address.keys,
+            sock=there,
+            timeout=CONNECT_S,
+            banner_timeout=CONNECT_S,
+            auth_timeout=CONNECT_S,
+        )
+    except BadHostKeyException as exc:
+        raise DeviceError(
+            f"its host key changed: it shows {fingerprint(exc.key)}, trusted is {fingerprint(exc.expected_key)}",
+            subject=_subject(address),
+            fix=f"if you know why, edgebench devices trust {address.device}; if not, someone else may answer there",
+        ) from exc
+    except PasswordRequiredException as exc:
+        raise DeviceError("the key needs its passphrase", subject=_subject(address), fix="ssh-add the key") from exc
+    except AuthenticationException as exc:
+        raise DeviceError(
+            f"it refuses to log in {address.user}: {exc}".rstrip(" .:"),
+            subject=_subject(address),
+            fix="check `ssh.user` and `ssh.key`, and ~/.ssh/authorized_keys there (ssh-copy-id)",
+        ) from exc
+    except (SSHException, EOFError, OSError) as exc:
+        raise DeviceError(f"no SSH there: {exc}", subject=_subject(address), fix="check host and port") from exc
+    return client
+
+
+def _subject(address: Address) -> str:
+    return f"{address.device} ({address})"

@@ -1,0 +1,158 @@
+"""A real sshd: logging in, files, commands."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from boards.sshd import Board, make_key
+
+from edgebench.errors import AgentFailed, DeviceError, LinkLost
+from edgebench.specs.device import DeviceSpec, SshSettings
+from edgebench.transports import ask_agent, connect
+from edgebench.transports.ssh import SshTransport
+
+
+def spec_of(board: Board, **changes: object) -> DeviceSpec:
+    stated = {"host": board.host, "port": board.port, "user": board.user, "key": str(board.key), **changes}
+    return DeviceSpec(name="pi", transport="ssh", ssh=SshSettings.model_validate(stated))
+
+
+@pytest.fixture
+def there(board: Board, tmp_path: Path):
+    transport = connect(spec_of(board), tmp_path, "jobs/a b")
+    assert isinstance(transport, SshTransport)
+    yield transport
+    transport.close()
+
+
+def test_files_go_there_and_come_back(there: SshTransport, board: Board, tmp_path: Path) -> None:
+    (tmp_path / "here").write_bytes(b"\0content")
+    there.put(tmp_path / "here", "models/x.bin")
+    assert (board.home / ".edgebench" / "jobs" / "a b" / "models" / "x.bin").read_bytes() == b"\0content"
+    there.get("models/x.bin", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"\0content"
+    assert there.read("models/x.bin", 3) == b"ntent"
+    assert there.read("models/none", 0) == b""
+    assert [path.name for path in board.home.rglob("*part*")] == []
+
+
+def test_a_package_goes_there_whole(there: SshTransport, board: Board, tmp_path: Path) -> None:
+    (tmp_path / "net.mlpackage" / "Data").mkdir(parents=True)
+    (tmp_path / "net.mlpackage" / "Data" / "w").write_bytes(b"1")
+    there.put(tmp_path / "net.mlpackage", "models/net.mlpackage")
+    assert (board.home / ".edgebench" / "jobs" / "a b" / "models" / "net.mlpackage" / "Data" / "w").is_file()
+
+
+def test_commands_get_their_arguments_as_they_are(there: SshTransport) -> None:
+    nasty = ["$(touch x)", "a b", "'", '"', "`id`", ";", "*", "\\", "é\n"]
+    finished = there.run(["python3", "-c", "import sys; print(sys.argv[1:])", *nasty])
+    assert finished.stdout == f"{nasty}\n"
+
+
+def test_lines_come_while_the_command_works(there: SshTransport) -> None:
+    seen = []
+    code = "import time; print(1, flush=True); time.sleep(0.4); print(2)"
+    finished = there.run(["python3", "-c", code], on_line=lambda line: seen.append((line, time.monotonic())))
+    assert [line for line, _ in seen] == ["1", "2"]
+    assert seen[1][1] - seen[0][1] > 0.3
+    assert finished.returncode == 0
+
+
+@pytest.mark.parametrize(("code", "returncode"), [("exit(3)", 3), ("import os; os.kill(os.getpid(), 9)", -9)])
+def test_how_a_command_ended_is_told(there: SshTransport, code: str, returncode: int) -> None:
+    finished = there.run(["python3", "-c", f"import sys; sys.stderr.write('why'); sys.stderr.flush(); {code}"])
+    assert (finished.returncode, finished.stderr[:3]) == (returncode, "why")
+
+
+def test_a_command_that_takes_too_long_is_given_up(there: SshTransport) -> None:
+    with pytest.raises(DeviceError, match="no answer within"):
+        there.run(["python3", "-c", "import time; time.sleep(60)"], timeout_s=0.5)
+
+
+def test_the_agent_answers(there: SshTransport) -> None:
+    assert ask_agent(there, {"task": "describe"})["device"]["cores"] >= 1
+    with pytest.raises(AgentFailed, match="pi, bench: KeyError"):
+        ask_agent(there, {"task": "bench"})
+
+
+def test_stopping_ends_what_runs_there(there: SshTransport) -> None:
+    threading.Timer(0.5, there.stop).start()
+    began = time.monotonic()
+    with pytest.raises(DeviceError):
+        there.run(["python3", "-c", "import sys; sys.stdin.read()"])
+    assert time.monotonic() - began < 5
+
+
+def test_an_unknown_host_is_refused(board: Board, tmp_path: Path) -> None:
+    (tmp_path / "user" / ".config" / "edgebench" / "known_hosts").unlink()
+    with pytest.raises(DeviceError, match=r"host key is not known.*edgebench devices trust pi"):
+        connect(spec_of(board), tmp_path).run(["true"])
+
+
+def test_a_changed_host_key_is_refused(board: Board, tmp_path: Path) -> None:
+    board.stop()
+    board.new_host_key()
+    board.start()
+    with pytest.raises(DeviceError, match=r"its host key changed: it shows SHA256:\S+, trusted is SHA256:"):
+        connect(spec_of(board), tmp_path).run(["true"])
+
+
+def test_a_wrong_key_is_refused(board: Board, tmp_path: Path) -> None:
+    make_key(tmp_path / "other")
+    with pytest.raises(DeviceError, match=r"refuses to log in .*ssh-copy-id"):
+        connect(spec_of(board, key=str(tmp_path / "other")), tmp_path).run(["true"])
+
+
+def test_nobody_there_is_one_line(board: Board, tmp_path: Path) -> None:
+    board.stop()
+    with pytest.raises(DeviceError, match=r"pi .*connection refused.*switched on"):
+        connect(spec_of(board), tmp_path).run(["true"])
+    with pytest.raises(DeviceError, match="no such host"):
+        connect(spec_of(board, host="no-such-host.invalid"), tmp_path).run(["true"])
+
+
+def test_a_broken_connection_is_told_and_the_next_call_logs_in_again(there: SshTransport, board: Board) -> None:
+    threading.Timer(0.5, board.stop).start()
+    with pytest.raises(LinkLost, match="what is finished is kept"):
+        there.run(["python3", "-c", "import sys; sys.stdin.read()"])
+    board.start()
+    assert there.run(["echo", "again"]).stdout == "again\n"
+
+
+def test_an_address_of_sshs_own_configuration_is_used(board: Board, tmp_path: Path) -> None:
+    (tmp_path / "user" / ".ssh").mkdir()
+    (tmp_path / "user" / ".ssh" / "config").write_text(
+        f"Host pi\n  HostName {board.host}\n  Port {board.port}\n  User {board.user}\n  IdentityFile {board.key}\n"
+    )
+    assert connect(DeviceSpec(name="pi", transport="ssh"), tmp_path).run(["echo", "1"]).stdout == "1\n"
+
+
+def test_a_jump_host_is_gone_through(board: Board, tmp_path: Path) -> None:
+    (tmp_path / "user" / ".ssh").mkdir()
+    (tmp_path / "user" / ".ssh" / "config").write_text(
+        f"Host door\n  HostName {board.host}\n  IdentityFile {board.key}\n"
+    )
+    there = connect(spec_of(board, jump=f"{board.user}@door:{board.port}"), tmp_path)
+    assert there.run(["echo", "1"]).stdout == "1\n"
+
+
+def test_thread_counts_of_the_boards_user_do_not_reach_a_measured_process(board: Board, tmp_path: Path) -> None:
+    board.stop()
+    board.environment["OMP_NUM_THREADS"] = "7"
+    board.start()
+    there = connect(spec_of(board), tmp_path)
+    assert there.run(["sh", "-c", "echo [$OMP_NUM_THREADS]"]).stdout == "[]\n"
+
+
+def test_ssh_and_edgebench_print_the_same_fingerprint(board: Board) -> None:
+    from edgebench.transports.host_keys import fingerprint
+    from edgebench.transports.ssh_address import address_of
+    from edgebench.transports.ssh_link import shown_key
+
+    key = shown_key(address_of(spec_of(board)))
+    told = subprocess.run(["ssh-keygen", "-lf", str(board.folder / "host_ed25519.pub")], capture_output=True, text=True)
+    assert fingerprint(key) in told.stdout
