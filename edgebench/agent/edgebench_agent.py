@@ -800,6 +800,7 @@ def main(argv: list[str]) -> int:
         answer.write(json.dumps(value, allow_nan=False) + "\n")
         answer.flush()
 
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime's wheels send it otherwise
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     try:

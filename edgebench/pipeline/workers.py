@@ -28,6 +28,10 @@ Report = Callable[[int, int, str], None]
 """What a task calls to tell how far it is: done, total, detail."""
 
 
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0", "ORT_DISABLE_TELEMETRY": "1"}
+"""No chatter, sums in one order, and nothing told to anybody: onnxruntime's wheels send telemetry otherwise."""
+
+
 @dataclass(frozen=True)
 class Task:
     """`function` is "module:attribute"; it is called with `report=` and the arguments, all picklable."""
@@ -153,7 +157,7 @@ class _Worker:
                 stderr=log,
                 # Ctrl-C is the parent's to handle: it kills this whole group.
                 start_new_session=True,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},
+                env={**os.environ, **QUIET},
             )
 
     @staticmethod

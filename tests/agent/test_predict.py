@@ -19,6 +19,15 @@ def test_onnxruntime_computes_the_graph(predict, models, images):
     assert answer["shapes"] == [[70, 3]]
 
 
+def test_no_runtime_leaves_or_sends_anything(predict, models, tmp_path, monkeypatch):
+    """onnxruntime's wheels keep an id of the device in the user's cache, and send telemetry, unless told not to."""
+    for variable in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    predict("onnxruntime", models / "float.onnx", affine=NCHW)
+    predict("litert", models / "float.tflite")
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_litert_says_that_xnnpack_runs_it(predict, models):
     answer, (scores,) = predict("litert", models / "float.tflite")
     assert answer["path"].startswith("XNNPACK")

@@ -163,3 +163,13 @@ def test_a_killed_parent_leaves_no_child_at_work(tmp_path: Path) -> None:
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive(pid)
+
+
+def test_no_runtime_leaves_or_sends_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    for variable in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(home))
+    (outcome,) = outcomes(tmp_path, task("run_onnx"))
+    assert outcome.value == -2
+    assert list(home.rglob("*")) == []

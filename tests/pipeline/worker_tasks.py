@@ -42,3 +42,13 @@ def overeat(report: object) -> None:
 def sleep(report: Callable[[int, int, str], None], seconds: float) -> None:
     report(0, 1, str(os.getpid()))
     time.sleep(seconds)
+
+
+def run_onnx(report: object) -> float:
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return float(onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": [2.0]})[0][0])
