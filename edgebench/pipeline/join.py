@@ -25,6 +25,9 @@ from edgebench.records.measurement import Block, MeasurementJob
 from edgebench.records.results import FrameRate, Latency, Results, VariantResult
 from edgebench.specs.variant import SOURCE, source_id
 
+NAMED = 3
+"""So many models can be read in a title."""
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -50,7 +53,7 @@ class Join:
         jobs = self._seen_jobs()
         return Results(
             edgebench=version("edgebench"),
-            title=", ".join(found.spec.name for found in self.findings),
+            title=_title([found.spec.name for found in self.findings]),
             dataset=self.dataset,
             device=jobs[-1].device if jobs else None,
             measured_at=jobs[-1].started_at if jobs else None,
@@ -243,3 +246,7 @@ def _caveats(
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, float | int | str]:
     return {k: v if isinstance(v, int | float | str) else ",".join(map(str, v)) for k, v in settings.items()}
+
+
+def _title(models: Sequence[str]) -> str:
+    return ", ".join(models) if len(models) <= NAMED else f"{len(models)} models"

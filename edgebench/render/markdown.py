@@ -58,21 +58,16 @@ def _setting(results: Results) -> str:
 def _table(results: Results) -> Iterator[str]:
     criterion, threads = criterion_of(results), names.thread_counts(results)
     latency = [f"latency, {names.threads_text(n)}" for n in threads] or ["latency"]
-    head = [
-        "variant",
-        "verdict",
-        criterion.title,
-        "delta",
-        "size",
-        *latency,
-        "latency / fp32",
-        "P(front)",
-        "P(front with size)",
-    ]
+    if any(variant.scores for variant in results.variants):
+        front = ["P(front)", "P(front with size)"]
+        head = ["variant", "verdict", criterion.title, "delta", "size", *latency, "latency / fp32", *front]
+        words, rows = 2, (_judged(variant, criterion, threads) for variant in results.variants)
+    else:
+        head = ["variant", "size", "size / fp32", "int8 operators", "int8 conv/matmul", *latency, "latency / fp32"]
+        words, rows = 1, (_made(variant, threads) for variant in results.variants)
     yield _joined(head)
-    yield _joined(["---", "---", *["---:"] * (len(head) - 2)])
-    for variant in results.variants:
-        yield _joined([escape(variant.variant), *_cells(variant, criterion, threads)])
+    yield _joined(["---"] * words + ["---:"] * (len(head) - words))
+    yield from (_joined([escape(cell) for cell in row]) for row in rows)
 
 
 def _frame_rates(results: Results) -> Iterator[str]:
@@ -86,18 +81,38 @@ def _frame_rates(results: Results) -> Iterator[str]:
     yield ""
 
 
-def _cells(variant: VariantResult, criterion: Criterion, threads: Sequence[int]) -> Iterator[str]:
+def _judged(variant: VariantResult, criterion: Criterion, threads: Sequence[int]) -> Iterator[str]:
     source = names.is_source(variant)
-    by_threads = {latency.threads: latency for latency in variant.latency}
+    yield variant.variant
     yield "reference" if source else variant.drift.verdict if variant.drift else NOT_MEASURED
     yield estimate_text(criterion.value(variant), criterion.value_text)
     yield "reference" if source else estimate_text(criterion.delta(variant), criterion.change_text)
-    yield NOT_MEASURED if variant.size_bytes is None else bytes_text(variant.size_bytes)
+    yield _size(variant)
+    yield from _latencies(variant, threads)
+    yield probability_text(variant.front_probability)
+    yield probability_text(variant.front_probability_with_size)
+
+
+def _made(variant: VariantResult, threads: Sequence[int]) -> Iterator[str]:
+    """What is known of a variant that was never scored."""
+    ratio, operators = variant.size_ratio_to_fp32, variant.operators
+    yield variant.variant
+    yield _size(variant)
+    yield NOT_MEASURED if ratio is None else ratio_text(ratio)
+    yield NOT_MEASURED if operators is None else f"{operators.int8} of {operators.int8 + operators.float}"
+    yield NOT_MEASURED if operators is None else f"{operators.compute_int8} of {operators.compute}"
+    yield from _latencies(variant, threads)
+
+
+def _size(variant: VariantResult) -> str:
+    return NOT_MEASURED if variant.size_bytes is None else bytes_text(variant.size_bytes)
+
+
+def _latencies(variant: VariantResult, threads: Sequence[int]) -> Iterator[str]:
+    by_threads = {latency.threads: latency for latency in variant.latency}
     for found in [by_threads.get(n) for n in threads] or [None]:
         yield estimate_text(found.median_ms if found else None, ms_text)
     yield estimate_text(variant.latency[0].ratio_to_fp32 if variant.latency else None, ratio_text)
-    yield probability_text(variant.front_probability)
-    yield probability_text(variant.front_probability_with_size)
 
 
 def _caveats(results: Results) -> Iterator[str]:

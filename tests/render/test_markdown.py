@@ -23,6 +23,23 @@ def test_every_variant_is_a_row_of_equal_width(results):
     assert [cell.strip() for cell in cells[0]][:4] == ["variant", "verdict", "accuracy", "delta"]
 
 
+def test_variants_that_were_never_scored_show_what_is_known_of_them(results):
+    variants = tuple(v.model_copy(update={"scores": None, "drift": None}) for v in results.variants)
+    found = results.model_copy(update={"variants": variants})
+    head, _, *cells = rows(render(found).decode())
+    assert [cell.strip() for cell in head][1:5] == ["size", "size / fp32", "int8 operators", "int8 conv/matmul"]
+    for row, variant in zip(cells, variants, strict=True):
+        operators = variant.operators
+        wanted = f"{operators.int8} of {operators.int8 + operators.float}" if operators else "not measured"
+        assert row[3].strip() == wanted
+        assert (row[1].strip() == "not measured") == (variant.size_bytes is None)
+
+
+def test_of_variants_without_anything_every_cell_says_so(unscored):
+    _, _, *cells = rows(render(unscored).decode())
+    assert {cell.strip() for row in cells for cell in row[1:]} == {"not measured"}
+
+
 def test_each_thread_count_has_its_column(make):
     head = rows(render(make(threads=(1, 2))).decode())[0]
     assert [cell.strip() for cell in head if "thread" in cell] == ["latency, 1 thread", "latency, 2 threads"]
