@@ -153,12 +153,12 @@ def raise_all(failures: Sequence[EdgebenchError]) -> None:
         raise failures[0]
 
 
-_FREE_SPACE = "free some space (`edgebench store gc` removes what no record names), then run the same command again"
+FREE_SPACE = "free some space (`edgebench store gc` removes what no record names), then run the same command again"
 _LESS_AT_ONCE = "end other programs or use --jobs 1, then run the same command again"
 _LOOK_AT_PATH = "look at that path, then run the same command again"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSALS = {
-    **dict.fromkeys(_FULL, _FREE_SPACE),
+    **dict.fromkeys(_FULL, FREE_SPACE),
     errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
     errno.EROFS: "choose a folder that can be written",
     **dict.fromkeys((errno.EACCES, errno.EPERM), "check the permissions of that path"),

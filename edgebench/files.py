@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edgebench.errors import StoreError
+from edgebench.errors import FREE_SPACE, StoreError
 
 PARTS = ".part-" + "[0-9a-f]" * 16 + "."
 """How the names of `replacing` begin, as a pattern of `glob` and `fnmatch`; the final name follows."""
@@ -60,11 +60,7 @@ def as_store_errors(subject: Path | str) -> Iterator[None]:
 
 
 def no_space_left(subject: Path | str) -> StoreError:
-    return StoreError(
-        "no space left on device",
-        subject=str(subject),
-        fix="free some space (`edgebench store gc` removes what no record names), then run the same command again",
-    )
+    return StoreError("no space left on device", subject=str(subject), fix=FREE_SPACE)
 
 
 def require_writable(folder: Path) -> None:
