@@ -16,6 +16,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from boards import sshd  # noqa: E402
 from boards.sshd import Board  # noqa: E402
 
+pytest_plugins = ["boards.fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the checks of `make nightly`")
