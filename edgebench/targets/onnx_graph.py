@@ -19,8 +19,8 @@ INT8_COMPUTE = ("QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulI
 COMPUTE = frozenset({*FLOAT_COMPUTE, *INT8_COMPUTE})
 INT8 = ("QLinear", *INT8_COMPUTE)
 """How the names of onnxruntime's int8 operators begin."""
-FLOATS: Mapping[int, Precision] = {1: "fp32", 10: "fp16"}
-"""By ONNX' numbers of element types."""
+PRECISIONS: Mapping[int, Precision] = {1: "fp32", 10: "fp16", 2: "int8", 3: "int8"}
+"""By ONNX' numbers of element types: floats, and unsigned and signed bytes."""
 COUNTER = re.compile(r"__\d+")
 
 
@@ -139,8 +139,9 @@ def operators(model: onnx.ModelProto) -> Iterator[tuple[str, Precision]]:
         if node.op_type.startswith(INT8):
             yield node.op_type, "int8"
         else:
-            found = [types.get(name, 0) for name in (*node.output, *node.input)]
-            yield node.op_type, next((FLOATS[type_] for type_ in found if type_ in FLOATS), "other")
+            found = {PRECISIONS.get(types.get(name, 0)) for name in (*node.output, *node.input)}
+            # Pooling or reshaping bytes is int8; a shape beside them, an int64, does not change that.
+            yield node.op_type, next((kind for kind in dict.fromkeys(PRECISIONS.values()) if kind in found), "other")
 
 
 def _element_types(model: onnx.ModelProto) -> dict[str, int]:

@@ -18,20 +18,21 @@ Row = TypeVar("Row")
 def count(operators: Iterable[tuple[str, Precision]], compute: frozenset[str]) -> Operators:
     """Counts (operator type, what it computes in) pairs. `compute` names convolutions and matrix products.
 
-    `total`, `by_type` and `by_precision` count everything; `int8` and `float` leave out `CONVERSIONS`.
+    `total`, `by_type` and `by_precision` count everything; `int8` and `float` leave out `CONVERSIONS`, and what computes
+    in neither, such as shapes.
     """
     rows = list(operators)
     by_precision: dict[str, dict[Precision, int]] = {}
     for kind, precision in sorted(rows, key=lambda row: (row[0], PRECISIONS.index(row[1]))):
         counts = by_precision.setdefault(kind, {})
         counts[precision] = counts.get(precision, 0) + 1
-    working = [(kind, precision == "int8") for kind, precision in rows if kind.lower() not in CONVERSIONS]
+    working = [(kind, precision) for kind, precision in rows if kind.lower() not in CONVERSIONS]
     return Operators(
         total=len(rows),
-        int8=sum(is_int8 for _, is_int8 in working),
-        float=sum(not is_int8 for _, is_int8 in working),
+        int8=sum(precision == "int8" for _, precision in working),
+        float=sum(precision in ("fp32", "fp16") for _, precision in working),
         compute=sum(kind in compute for kind, _ in working),
-        compute_int8=sum(kind in compute and is_int8 for kind, is_int8 in working),
+        compute_int8=sum(kind in compute and precision == "int8" for kind, precision in working),
         by_type={kind: sum(counts.values()) for kind, counts in by_precision.items()},
         by_precision=by_precision,
     )

@@ -4,6 +4,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench.targets.onnx_graph import Probe, canonical_names, first_nonfinite, operators, read, write
+from edgebench.targets.precision import count
 
 
 def model_of(nodes, constants=None, *, outputs=("y",), shape=(None,)):
@@ -44,6 +45,22 @@ def test_what_the_runtime_computes_in_float_is_not_int8(nodes):
     types = executed_types(nodes)
     assert set(types.values()) == {"fp32"}
     assert {"Conv", "FusedConv"} & set(types)
+
+
+def test_pooling_and_reshaping_bytes_is_int8():
+    nodes = [*TO_INT8, ("MaxPool", ["dx"], ["p"]), ("QuantizeLinear", ["p", "s", "z"], ["qp"])]
+    flat = [("DequantizeLinear", ["qp", "s", "z"], ["dp"]), ("Flatten", ["dp"], ["c"]), *END]
+    pool = helper.make_attribute("kernel_shape", [2, 2])
+    model = model_of([*nodes, *flat], CONSTANTS, shape=[1, 1, 2, 2])
+    next(node for node in model.graph.node if node.op_type == "MaxPool").attribute.append(pool)
+    del model.graph.output[0].type.tensor_type.shape.dim[2:]
+    types = dict(operators(model))
+    assert (types["MaxPool"], types["Flatten"]) == ("int8", "int8")
+
+
+def test_shapes_are_neither_int8_nor_float():
+    counted = count([("Shape", "other"), ("Conv", "int8"), ("Tanh", "fp32"), ("Mul", "fp16")], frozenset({"Conv"}))
+    assert (counted.total, counted.int8, counted.float) == (4, 1, 2)
 
 
 def test_canonical_names_do_not_show_the_session():
