@@ -27,6 +27,9 @@ from edgebench.errors import EdgebenchError, WorkerDied, ending, refusal
 Report = Callable[[int, int, str], None]
 """What a task calls to tell how far it is: done, total, detail."""
 
+SILENCE_S = 3600.0
+FIRST_TO_GO = "900"
+"""Of -1000 to 1000: whom the kernel ends when memory runs out, before anybody else's programs."""
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0", "ORT_DISABLE_TELEMETRY": "1"}
 """No chatter, sums in one order, and nothing told to anybody: onnxruntime's wheels send telemetry otherwise."""
@@ -34,11 +37,15 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0", "ORT_DISABLE
 
 @dataclass(frozen=True)
 class Task:
-    """`function` is "module:attribute"; it is called with `report=` and the arguments, all picklable."""
+    """`function` is "module:attribute"; it is called with `report=` and the arguments, all picklable.
+
+    It is ended when it reports nothing for `silence_s`: a file may state a loop that never ends.
+    """
 
     subject: str
     function: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    silence_s: float = SILENCE_S
 
 
 @dataclass(frozen=True)
@@ -122,11 +129,14 @@ class _Worker:
     def _run(self, task: Task, child: subprocess.Popen[bytes], tell: Callable[[Any], None]) -> Outcome:
         assert child.stdin is not None
         assert child.stdout is not None
+        patience = _Patience(task.silence_s, child)
         try:
             pickle.dump(task, child.stdin)
             child.stdin.flush()
             while True:
+                patience.begin()
                 kind, content = pickle.load(child.stdout)
+                patience.end()
                 if kind == "report":
                     tell((task, *content))
                 elif kind == "value":
@@ -137,7 +147,12 @@ class _Worker:
                     return Outcome(task, error=self._died(task, content))
         except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError):
             self.child = None
-            return Outcome(task, error=self._died(task, *ending(self._bury(child))))
+            how, fix = ending(self._bury(child))
+            if patience.lost:
+                how, fix = f"it told nothing for {task.silence_s:g} s", "a file that takes so long may never end"
+            return Outcome(task, error=self._died(task, how, fix))
+        finally:
+            patience.end()
 
     def _started(self) -> subprocess.Popen[bytes] | None:
         """The child at hand, or a new one; None once the worker is stopped."""
@@ -173,10 +188,33 @@ class _Worker:
         return WorkerDied(f"the child process failed: {how}", subject=task.subject, fix=f"{fix}; {see}" if fix else see)
 
 
+class _Patience:
+    """Ends a child that tells nothing for too long."""
+
+    def __init__(self, silence_s: float, child: subprocess.Popen[bytes]) -> None:
+        self.silence_s, self.child, self.lost = silence_s, child, False
+        self.alarm = threading.Timer(0, self._lose)
+
+    def begin(self) -> None:
+        self.alarm = threading.Timer(self.silence_s, self._lose)
+        self.alarm.daemon = True
+        self.alarm.start()
+
+    def end(self) -> None:
+        self.alarm.cancel()
+
+    def _lose(self) -> None:
+        self.lost = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child.pid, signal.SIGKILL)
+
+
 def _child() -> None:
     """Serves tasks from stdin until it closes. Stray prints go to the log, not into the answers."""
     answers: BinaryIO = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    with contextlib.suppress(OSError):  # Linux alone has it
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
     def answer(kind: str, content: Any) -> None:

@@ -15,6 +15,8 @@ ZIP = b"PK\x03\x04"
 PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _A_PICKLE = "a Python pickle, which may hold code and is not opened"
 HDF5 = b"\x89HDF\r\n\x1a\n"
+LARGEST_TEXT_BYTES = 50_000_000
+MOST_COMPRESSED = 50
 ARITHMETIC = ("math.", "nn.", "__operators__.", "linalg.", "compat.v1.nn.", "image.resize")
 RESHAPING = frozenset(
     {"cast", "clip_by_value", "compat.v1.transpose", "concat", "expand_dims", "identity", "pad", "reshape", "shape"}
@@ -65,11 +67,23 @@ def checked_archive(path: Path) -> None:
         translated(path, "the archive is damaged or cut short", fix="fetch or save it again"),
         zipfile.ZipFile(path) as archive,
     ):
+        _refuse_bomb(archive, path)
         damaged = archive.testzip()
         config = json.loads(archive.read("config.json")) if damaged is None else {}
     if damaged is not None:
         raise ModelFileError(f"{damaged} inside it is damaged", subject=str(path), fix="fetch or save it again")
     _refuse_code(config, path)
+
+
+def _refuse_bomb(archive: zipfile.ZipFile, path: Path) -> None:
+    """Text is at most so large, and weights do not compress: who says otherwise is after our memory."""
+    for entry in archive.infolist():
+        if entry.file_size > LARGEST_TEXT_BYTES and entry.file_size > MOST_COMPRESSED * entry.compress_size:
+            raise ModelFileError(
+                f"{entry.filename} inside it unpacks to {entry.file_size} bytes from {entry.compress_size}",
+                subject=str(path),
+                fix="fetch or save it again",
+            )
 
 
 def checked_legacy(path: Path) -> None:

@@ -173,3 +173,19 @@ def test_no_runtime_leaves_or_sends_anything(tmp_path: Path, monkeypatch: pytest
     (outcome,) = outcomes(tmp_path, task("run_onnx"))
     assert outcome.value == -2
     assert list(home.rglob("*")) == []
+
+
+def test_a_task_that_tells_nothing_for_too_long_is_ended_and_the_next_goes_on(tmp_path: Path) -> None:
+    patient = Task("slow", "worker_tasks:tell_slowly", {"times": 5}, silence_s=10)
+    silent = Task("loop", "worker_tasks:sleep", {"seconds": 600}, silence_s=1.5)
+    last = task("double", number=2)
+    by_name = {outcome.task.subject: outcome for outcome in outcomes(tmp_path, silent, patient, last, jobs=1)}
+    assert isinstance(by_name["loop"].error, WorkerDied)
+    assert "it told nothing for 1.5 s" in str(by_name["loop"].error)
+    assert (by_name["slow"].value, by_name["double"].value) == (5, 4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process say so")
+def test_the_kernel_ends_a_child_first_when_memory_runs_out(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, task("oom_score"))
+    assert outcome.value == 900
