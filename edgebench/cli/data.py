@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -92,6 +92,7 @@ def _described(part: Index, pictures: Survey, spec: ModelSpec | None) -> dict[st
         "folder": part.folder,
         "synthetic": part.synthetic,
         "images": len(part),
+        "files": len(set(part.files)),
         "with_class": sum(part.per_class().values()),
         "per_class": part.per_class(),
         "per_value": part.per_value(),
@@ -132,9 +133,11 @@ def _show_labels(session: Session, parts: Sequence[Index]) -> None:
 
 
 def _show_doubts(session: Session, part: Index, pictures: Survey, spec: ModelSpec | None) -> None:
+    if (files := len(set(part.files))) < len(part):
+        session.say(f"{part.split}: {len(part)} faces in {files} pictures")
     if part.agreement:
         agreement = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in part.agreement.items())
-        session.say(f"{part.split}: several annotators agree by {agreement}")
+        session.say(f"{part.split}: several annotators agree by {agreement}{_why_alone(part.agreement)}")
     for name in pictures.broken[:NAMED]:
         session.say(f"{part.split}: cannot be read: {name}")
     if len(pictures.broken) > NAMED:
@@ -142,6 +145,14 @@ def _show_doubts(session: Session, part: Index, pictures: Survey, spec: ModelSpe
     if unknown := _not_of(part, spec):
         counts = ", ".join(f"{label} ({count})" for label, count in unknown.items())
         session.say(f"{part.split}: the model has no class {counts}")
+
+
+def _why_alone(agreement: Mapping[str, float]) -> str:
+    from edgebench.data.agreement import MOST_PAIRED
+
+    if not all(name.startswith("krippendorff_alpha") for name in agreement):
+        return ""
+    return f"; for more, a column `annotator` has to say who labelled each row, of at most {MOST_PAIRED} people"
 
 
 def _not_of(part: Index, spec: ModelSpec | None) -> dict[str, int]:

@@ -1,4 +1,7 @@
-"""AFEW-VA: a folder for each clip, `NNN/NNNNN.png`, with `NNN.json` of its frames."""
+"""AFEW-VA: a folder for each clip, `NNN/NNNNN.png`, with `NNN.json` of its frames.
+
+Frames of a clip are nearly equal, and an actor may be in several clips: they are one group.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +40,18 @@ class AfewVa:
 
     def key(self, folder: Path, split: Split) -> str:
         clips = [(clip.name, stamp(clip)) for clip in _clips(folder)]
-        return sha256_json([self.layout, split, str(folder.resolve()), clips])
+        return sha256_json([self.layout, "grouped", split, str(folder.resolve()), clips])
 
     def read(self, folder: Path, split: Split) -> Index:
         key, found = self.key(folder, split), Annotations(value_names=VALENCE_AROUSAL)
         for clip in _clips(folder):
-            for name, frame in _frames(clip).items():
+            actor, frames = _read(clip)
+            group = found.know_group(f"actor {actor}" if actor else f"clip {clip.stem}")
+            for name, frame in frames.items():
                 place = f"{clip}, frame {name}"
                 values = [_number(frame, axis, place) / SCALE for axis in VALENCE_AROUSAL]
-                found.add(f"{clip.stem}/{name}.png", values=values, landmarks=_landmarks(frame, place))
+                picture = f"{clip.stem}/{name}.png"
+                found.add(picture, values=values, landmarks=_landmarks(frame, place), group=[group])
         return found.index(folder=folder, root=folder.resolve(), layout=self.layout, split=split, key=key)
 
 
@@ -56,18 +62,21 @@ def _clips(folder: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def _frames(clip: Path) -> dict[str, Any]:
+def _read(clip: Path) -> tuple[str, dict[str, Any]]:
+    """Who is seen, empty where that is not said, and the frames by their numbers."""
     try:
         if clip.stat().st_size > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES} bytes")
-        frames = json.loads(clip.read_bytes())["frames"]
+        found = json.loads(clip.read_bytes())
+        frames = found["frames"]
     except OSError as exc:
         raise DataError(f"cannot be read: {exc.strerror}", subject=str(clip), fix="copy the file again") from exc
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise DataError(f"holds no frames: {exc}", subject=str(clip), fix="copy the file again") from exc
     if not isinstance(frames, dict) or not all(name.isdecimal() for name in frames):
         raise DataError("holds no numbered frames", subject=str(clip), fix="copy the file again")
-    return dict(sorted(frames.items()))
+    actor = found.get("actor")
+    return actor.strip() if isinstance(actor, str) else "", dict(sorted(frames.items()))
 
 
 def _number(frame: Any, axis: str, place: str) -> float:

@@ -8,18 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgebench.data.index import VALENCE_AROUSAL, Index, Split
+from edgebench.data.agreement import NONE, agreement, majority, means, twice_by_one
+from edgebench.data.index import Index, Split
 from edgebench.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
 
-NONE = -1
-"""Stands for a label that was not given."""
-
 
 class Annotations:
-    """Collects annotations; several of one picture are those of several annotators.
+    """Collects annotations; several of one picture are those of several annotators, unless they are of several faces.
 
     Args:
         value_names: names of the columns of numbers.
@@ -30,9 +28,14 @@ class Annotations:
         self.value_names = tuple(value_names)
         self.stated = labels
         self.numbers = {label: number for number, label in enumerate(labels or ())}
-        self.rows: dict[str, int] = {}
+        # A picture alone, or one of its faces by where that is.
+        self.rows: dict[str | tuple[str, bytes], int] = {}
         self.row, self.label, self.value = array("q"), array("q"), array("f")
         self.box, self.landmarks, self.span = array("f"), array("f"), array("q")
+        self.groups: dict[str, int] = {}
+        self.group = array("q")
+        self.annotators: dict[str, int] = {}
+        self.annotator = array("q")
 
     def know(self, label: str, place: str) -> int:
         """The number of a class by the order of appearance; NONE for an empty name.
@@ -50,6 +53,14 @@ class Annotations:
             )
         return self.numbers.setdefault(label, len(self.numbers))
 
+    def know_group(self, name: str) -> int:
+        """The number of a clip or subject by the order of appearance; NONE for an empty name."""
+        return self.groups.setdefault(name, len(self.groups)) if name else NONE
+
+    def know_annotator(self, name: str) -> int:
+        """The number of an annotator by the order of appearance; NONE for an empty name."""
+        return self.annotators.setdefault(name, len(self.annotators)) if name else NONE
+
     def add(
         self,
         file: str,
@@ -59,14 +70,25 @@ class Annotations:
         box: Sequence[float] = (),
         landmarks: Sequence[float] = (),
         span: Sequence[int] = (),
+        group: Sequence[int] = (),
+        annotators: Sequence[int] = (),
     ) -> None:
-        """One annotation, or several that differ in the label only; numbers that were not given are NaN."""
-        row = self.rows.get(file, len(self.rows))
+        """One annotation, or several that differ in the label only; numbers that were not given are NaN.
+
+        Args:
+            box: another box, or other landmarks, is another face of the picture.
+            annotators: one for each label, or nothing where that is not known of any annotation.
+        """
+        where = array("f", (*box, *landmarks)).tobytes()
+        face = (file, where) if where else file
+        row = self.rows.get(face, len(self.rows))
         if row == len(self.rows):
-            self.rows[file] = row
+            self.rows[face] = row
             self.box.extend(box)
             self.landmarks.extend(landmarks)
             self.span.extend(span)
+            self.group.extend(group)
+        self.annotator.extend(annotators)
         for place, label in enumerate(labels or (NONE,)):
             self.row.append(row)
             self.label.append(label)
@@ -79,7 +101,7 @@ class Annotations:
         """Majority of the classes and mean of the numbers given to each picture, and how far annotators agree.
 
         Raises:
-            DataError: no picture has a label.
+            DataError: no picture has a label, or an annotator has annotated one twice.
         """
         import numpy as np
 
@@ -87,19 +109,19 @@ class Annotations:
         values = np.frombuffer(self.value, np.float32).reshape(len(row), len(self.value_names))
         labels, label = self._ordered(np.frombuffer(self.label, np.int64))
         count = len(self.rows)
-        agreement: dict[str, float] = {}
+        files = tuple(face if isinstance(face, str) else face[0] for face in self.rows)
+        agreed: dict[str, float] = {}
         tied = 0
         if len(row) > count:
-            agreement = _agreement(row, label, values, self.value_names, count)
-            label, tied = _majority(row, label, count, len(labels))
-            values = _means(row, values, count)
+            agreed = agreement(row, label, values, self.value_names, self._who(row, files, folder))
+            label, tied = majority(row, label, count, len(labels))
+            values = means(row, values, count)
         usable = np.flatnonzero((label >= 0) | np.isfinite(values).any(axis=1))
         if not len(usable):
             raise DataError(
                 f"no picture of the {split} part has a usable label", subject=str(folder), fix="check the annotations"
             )
         counts = {**(dropped or {}), "label without a majority": tied, "no usable label": count - len(usable)}
-        files = tuple(self.rows)
         whole = len(usable) == count
         return Index(
             name="",
@@ -116,10 +138,27 @@ class Annotations:
             face_box=_columns(self.box, np.float32, (count, 4), usable),
             landmarks=_columns(self.landmarks, np.float32, (count, -1, 2), usable),
             spans=_columns(self.span, np.int64, (count, 2), usable),
+            groups=_columns(self.group, np.int64, (count,), usable),
             key=key,
             dropped={name: number for name, number in counts.items() if number},
-            agreement=agreement,
+            agreement=agreed,
         )
+
+    def _who(self, row: np.ndarray, files: Sequence[str], folder: Path) -> np.ndarray | None:
+        """Numbers of the annotators; None where it is not known of each annotation who gave it."""
+        import numpy as np
+
+        who = np.frombuffer(self.annotator, np.int64)
+        if not len(who) or (who < 0).any():
+            return None
+        place = twice_by_one(row, who)
+        if place is not None:
+            raise DataError(
+                f"{tuple(self.annotators)[who[place]]!r} annotated {files[row[place]]} twice",
+                subject=str(folder),
+                fix="keep one of the rows, or tell faces of one picture apart by x, y, width and height",
+            )
+        return who
 
     def _ordered(self, label: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
         """Labels in their order, and the annotations' numbers in it."""
@@ -134,59 +173,3 @@ def _columns(values: array[Any], dtype: Any, shape: tuple[int, ...], usable: np.
     import numpy as np
 
     return np.frombuffer(values, dtype).reshape(shape)[usable] if values else None
-
-
-def _majority(row: np.ndarray, label: np.ndarray, count: int, classes: int) -> tuple[np.ndarray, int]:
-    """The most frequent class of each picture, none where two are, and how many pictures have no majority."""
-    import numpy as np
-
-    given = label >= 0
-    pairs, votes = np.unique(row[given] * max(classes, 1) + label[given], return_counts=True)
-    rows, named = np.divmod(pairs, max(classes, 1))
-    most = np.zeros(count, np.int64)
-    np.maximum.at(most, rows, votes)
-    winners = votes == most[rows]
-    several = np.bincount(rows[winners], minlength=count) > 1
-    found = np.full(count, NONE, np.int64)
-    found[rows[winners]] = named[winners]
-    found[several] = NONE
-    return found, int(several.sum())
-
-
-def _means(row: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Of the numbers that were given: float32 [count, columns]; NaN where none was."""
-    import numpy as np
-
-    there = np.isfinite(values)
-    sums, given = np.zeros((count, values.shape[1])), np.zeros((count, values.shape[1]))
-    np.add.at(sums, row, np.where(there, values, 0))
-    np.add.at(given, row, there)
-    return np.where(given > 0, sums / np.maximum(given, 1), np.nan).astype(np.float32)
-
-
-def _agreement(
-    row: np.ndarray, label: np.ndarray, values: np.ndarray, names: Sequence[str], count: int
-) -> dict[str, float]:
-    """By `metrics.annotators`, where the n-th annotation of each picture counts as the n-th annotator's."""
-    import numpy as np
-
-    from edgebench.metrics.annotators import affect_agreement, alpha, expression_agreement
-
-    order = np.argsort(row, kind="stable")
-    starts = np.searchsorted(row[order], np.arange(count))
-    turn = np.empty(len(row), np.int64)
-    turn[order] = np.arange(len(row)) - starts[row[order]]
-    named = np.full((turn.max() + 1, count), NONE, np.int64)
-    named[turn, row] = label
-    rated = np.full((*named.shape, len(names)), np.nan)
-    rated[turn, row] = values
-    found: dict[str, float] = {}
-    if ((named >= 0).sum(axis=0) > 1).any():
-        found |= expression_agreement(named)
-    several = [name for place, name in enumerate(names) if (np.isfinite(rated[:, :, place]).sum(axis=0) > 1).any()]
-    if set(VALENCE_AROUSAL) <= set(several):
-        found |= affect_agreement(rated[:, :, [names.index(name) for name in VALENCE_AROUSAL]])
-    for name in several:
-        each = alpha(rated[:, :, names.index(name)], level="interval")
-        found |= {} if math.isnan(each) else {f"krippendorff_alpha_{name}": each}
-    return found

@@ -1,4 +1,7 @@
-"""Images that set int8 ranges: from the training part, even over the classes, never from the evaluation set."""
+"""Images that set int8 ranges: from the training part, even over the classes, never from the evaluation set.
+
+Nor do they come from a clip or subject that is evaluated, where a data set knows its groups.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgebench.data.cache import stamp
 from edgebench.data.decode import read_picture
-from edgebench.data.layouts import open_index
+from edgebench.data.layouts import find_splits, open_index
 from edgebench.data.samples import Progress, Samples, load_samples
 from edgebench.data.selection import balanced
 from edgebench.digests import sha256_bytes, sha256_file
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
 
     from edgebench.data.index import Index
     from edgebench.specs.model import InputContract
+
+_SET_ASIDE = 5
+"""One in so many groups calibrates: frames of a single clip would not show the range of all."""
+_GROUPS = 1
+"""Stream of a seed: which groups are set aside must tell nothing about which of their images are drawn."""
 
 
 def calibration_samples(
@@ -41,7 +49,7 @@ def calibration_samples(
     Args:
         labels: classes of the set; by default all that it has. A set without any is drawn from at random.
         exclude: content hashes of the evaluation set. A candidate among them is replaced by the next one
-            of its class, and counted in the info's `dropped`.
+            of its class, and counted in the info's `dropped`, as are those of a group that is evaluated.
         disjoint: for a set without a training part: draws the calibration half of `split_disjoint` from
             the validation part.
 
@@ -50,23 +58,28 @@ def calibration_samples(
     """
     index = open_index(folder, "validation" if disjoint else "training", cache=cache)
     labels = index.labels if labels is None else labels
-    candidates = split_disjoint(index, count, seed, labels=labels)[0] if disjoint else with_class(index, labels)
-    chosen, overlapping = _draw(index, candidates, count, seed, frozenset(exclude), labels)
+    candidates, related = with_class(index, labels), 0
+    if disjoint:
+        candidates = split_disjoint(index, count, seed, labels=labels)[0]
+    elif index.groups is not None and "validation" in find_splits(folder):
+        apart = candidates[~_is_related(index, candidates, open_index(folder, "validation", cache=cache))]
+        candidates, related = apart, len(candidates) - len(apart)
+    chosen, overlapping = _draw(index, candidates, count, seed, frozenset(exclude), labels, related)
     samples = load_samples(
         index, contract, cache=cache, select=chosen, tolerance=tolerance, jobs=jobs, progress=progress
     )
-    if not overlapping:
-        return samples
-    dropped = samples.info.dropped | {"also in the evaluation set": overlapping}
+    passed_over = {"also in the evaluation set": overlapping, "of a group in the evaluation set": related}
+    dropped = samples.info.dropped | {reason: number for reason, number in passed_over.items() if number}
     return replace(samples, info=samples.info.model_copy(update={"dropped": dropped}))
 
 
 def split_disjoint(
     index: Index, count: int, seed: int, *, labels: Sequence[str] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions for calibration and for evaluation, sorted, that share no image.
+    """Positions for calibration and for evaluation, sorted, that share no image and no group.
 
-    A copy of a calibration image, found by size and content hash, is left out of the evaluation.
+    A copy of a calibration image, found by size and content hash, is left out of the evaluation. Of groups, one in
+    `_SET_ASIDE` calibrates, or more where these hold too few images or not every class.
 
     Raises:
         DataError: a class without an image, or nothing left to evaluate.
@@ -76,16 +89,50 @@ def split_disjoint(
     labels = index.labels if labels is None else labels
     candidates = with_class(index, labels)
     _require_enough(index, candidates, count, labels)
+    candidates = _set_aside(index, candidates, count, seed)
     calibration = candidates[balanced(index.classes[candidates], count, seed)]
-    rest = np.setdiff1d(np.arange(len(index)), calibration)
+    rest = np.flatnonzero(~np.isin(_groups(index), _groups(index)[calibration]))
     evaluation = np.setdiff1d(rest, _copies(index, calibration, rest))
     if not len(evaluation):
         raise DataError(
-            f"{count} calibration images leave none to evaluate",
+            f"{count} calibration images{'' if index.groups is None else ' and their groups'} leave none to evaluate",
             subject=index.name,
-            fix="ask for fewer calibration images, or add a training part",
+            fix="ask for fewer calibration images with --calibration, or add a training part",
         )
     return calibration, evaluation
+
+
+def _set_aside(index: Index, candidates: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The candidates of the groups that calibrate; all where none has a group."""
+    import numpy as np
+
+    if index.groups is None or (index.groups < 0).all():
+        return candidates
+    names, group = np.unique(_groups(index)[candidates], return_inverse=True)
+    turn = np.random.default_rng((_GROUPS, seed)).permutation(len(names))[group]
+    classes = index.classes[candidates]
+    needed = [turn[classes == number].min() for number in np.unique(classes)]
+    last = max(-(-len(names) // _SET_ASIDE) - 1, np.sort(turn)[min(count, len(turn)) - 1], *needed)
+    return np.asarray(candidates[turn <= last])
+
+
+def _groups(index: Index) -> np.ndarray:
+    """The group of each image, where one without is a group of its own."""
+    import numpy as np
+
+    alone = -1 - np.arange(len(index))
+    return alone if index.groups is None else np.where(index.groups < 0, alone, index.groups)
+
+
+def _is_related(index: Index, candidates: np.ndarray, evaluated: Index) -> np.ndarray:
+    """Which candidates are of a group that another part holds too: bool [candidates]."""
+    import numpy as np
+
+    assert index.groups is not None
+    groups = index.groups[candidates]
+    held = np.empty(0, np.int64) if evaluated.groups is None else evaluated.groups
+    related: np.ndarray = (groups >= 0) & np.isin(groups, held)
+    return related
 
 
 def with_class(index: Index, labels: Sequence[str]) -> np.ndarray:
@@ -99,7 +146,13 @@ def with_class(index: Index, labels: Sequence[str]) -> np.ndarray:
 
 
 def _draw(
-    index: Index, candidates: np.ndarray, count: int, seed: int, exclude: frozenset[str], labels: Sequence[str]
+    index: Index,
+    candidates: np.ndarray,
+    count: int,
+    seed: int,
+    exclude: frozenset[str],
+    labels: Sequence[str],
+    related: int,
 ) -> tuple[np.ndarray, int]:
     """Positions that are not excluded, and how many candidates were passed over for it."""
     import numpy as np
@@ -114,7 +167,9 @@ def _draw(
         if not overlapping:
             break
     passed_over = int((~allowed).sum())
-    _require_enough(index, candidates[allowed], count, labels, passed_over)
+    reasons = {"are in the evaluation set too": passed_over, "are of a group that is evaluated": related}
+    because = ", ".join(f"{number} {reason}" for reason, number in reasons.items() if number)
+    _require_enough(index, candidates[allowed], count, labels, f" ({because})" if because else "")
     return candidates[drawn], passed_over
 
 
@@ -133,10 +188,7 @@ def _content(index: Index, position: int) -> str | None:
         return None
 
 
-def _require_enough(
-    index: Index, candidates: np.ndarray, count: int, labels: Sequence[str], passed_over: int = 0
-) -> None:
-    because = f" ({passed_over} are in the evaluation set too)" if passed_over else ""
+def _require_enough(index: Index, candidates: np.ndarray, count: int, labels: Sequence[str], because: str = "") -> None:
     subject = f"{index.name}, {index.split}"
     present = {index.labels[number] for number in index.classes[candidates] if number >= 0}
     absent = [label for label in labels if label not in present]
@@ -144,13 +196,13 @@ def _require_enough(
         raise DataError(
             f"holds no image of class {', '.join(absent)} to calibrate with{because}",
             subject=subject,
-            fix="add such images, or use a model without that class",
+            fix="add such images, use a model without that class, or say --allow-missing-classes",
         )
     if len(candidates) < count:
         raise DataError(
             f"holds {len(candidates)} of {count} images to calibrate with{because}",
             subject=subject,
-            fix="ask for fewer calibration images, or add images",
+            fix="ask for fewer with --calibration, or add images; every variant is tried on them, fp32 too",
         )
 
 

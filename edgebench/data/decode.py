@@ -52,11 +52,13 @@ def crop_boxes(index: Index, contract: InputContract, chosen: np.ndarray) -> np.
     """float64 [chosen, 4]: left, top, right, bottom with the contract's margin; None for whole pictures.
 
     Raises:
-        DataError: the contract crops by something that the layout does not hold.
+        DataError: the contract crops by something that the layout does not hold, or not at all where pictures
+            hold several faces.
     """
     import numpy as np
 
     if contract.crop == "none":
+        _refuse_shared_pictures(index)
         return None
     if contract.crop == "face_box":
         if index.face_box is None:
@@ -70,6 +72,22 @@ def crop_boxes(index: Index, contract: InputContract, chosen: np.ndarray) -> np.
         edges = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
     size = edges[:, 2:] - edges[:, :2]
     return np.concatenate([edges[:, :2] - contract.margin * size, edges[:, 2:] + contract.margin * size], axis=1)
+
+
+def _refuse_shared_pictures(index: Index) -> None:
+    """Faces of one picture would be shown as the same pixels with several labels."""
+    places = index.landmarks if index.face_box is None else index.face_box
+    pictures = len(set(index.files))
+    if places is None or pictures == len(index):
+        return
+    faces = len({(file, place.tobytes()) for file, place in zip(index.files, places, strict=True)})
+    if faces > pictures:
+        raise DataError(
+            f"holds {faces} faces in {pictures} pictures, of which the model is shown the whole",
+            subject=f"{index.name}, {index.split}",
+            fix="set `crop: face_box` or `crop: landmarks` in the model's spec; where the rows of a picture are of "
+            "one face, state the columns of its place under `ignore` in dataset.yaml",
+        )
 
 
 def _cannot_crop(index: Index, what: str, other: str) -> DataError:
@@ -98,21 +116,44 @@ def decode(
     Pixels are taken as stored (an orientation tag is not applied, since boxes refer to stored pixels). What
     of a crop lies outside of the picture is black. Gray is the luma of ITU-R BT.601.
     """
-    from PIL import Image
-
     try:
-        if not path.is_file():  # opening a pipe would wait for a writer
-            return Unreadable("not a file" if path.exists() else "missing")
-        data = read_picture(path, span)
-        with Image.open(io.BytesIO(data), formats=FORMATS) if span is None else written_out(data) as image:
+        with opened(path, span) as (image, data):
             _write(image, box, contract, out)
     except MemoryError:
         raise
-    except FileNotFoundError:
-        return Unreadable("missing")
     except Exception as exc:  # a damaged file makes Pillow's readers fail in many ways
-        return Unreadable(str(exc) if isinstance(exc, DataError) else f"{type(exc).__name__}: {exc}")
+        return Unreadable(reason(exc))
     return Decoded(hashlib.sha256(data).hexdigest(), is_synthetic(data))
+
+
+@contextmanager
+def opened(path: Path, span: Span | None) -> Iterator[tuple[Image.Image, bytes]]:
+    """A picture whose pixels are not loaded yet, and its bytes.
+
+    Raises:
+        DataError: it is no file, or its pixels are not of 8 bits.
+        Exception: of many kinds, as of Pillow's readers; `reason` puts it in words.
+    """
+    from PIL import Image
+
+    if not path.is_file():  # opening a pipe would wait for a writer
+        raise DataError("not a file" if path.exists() else "missing")
+    data = read_picture(path, span)
+    with Image.open(io.BytesIO(data), formats=FORMATS) if span is None else written_out(data) as image:
+        if image.mode.startswith(("I", "F")):
+            raise DataError(f"pixels of kind {image.mode} are not 8 bit")
+        yield image, data
+
+
+def reason(exc: Exception) -> str:
+    """Why a picture cannot be used, the same at every attempt."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(exc, FileNotFoundError):
+        return "missing"
+    if isinstance(exc, UnidentifiedImageError):  # its own text names an address in memory
+        return f"{type(exc).__name__}: is none of {', '.join(FORMATS)}"
+    return str(exc) if isinstance(exc, DataError) else f"{type(exc).__name__}: {exc}"
 
 
 def read_picture(path: Path, span: Span | None) -> bytes:
@@ -148,8 +189,6 @@ def _write(image: Image.Image, box: Box | None, contract: InputContract, out: np
     import numpy as np
     from PIL import Image
 
-    if image.mode.startswith(("I", "F")):
-        raise DataError(f"pixels of kind {image.mode} are not 8 bit")
     part = image if box is None else image.crop(_whole_pixels(box, image.size))
     color = part.convert("L" if contract.color == "gray" else "RGB")
     height, width = contract.size

@@ -12,10 +12,10 @@ from edgebench.data.annotations import Annotations
 from edgebench.data.index import SPLITS, Index, Split
 from edgebench.data.options import FILE, read_options
 from edgebench.data.parts import USUAL, part_names
+from edgebench.data.tables import SUFFIXES
 from edgebench.errors import DataError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp")
-_TABLES = (".csv", ".parquet")
 _PART_NAMES = frozenset(name for names in USUAL.values() for name in names)
 
 
@@ -31,7 +31,7 @@ class ImageFolder:
         options = read_options(folder)
         if options.layout is not None:
             return options.layout == self.layout
-        if any(name.lower().endswith(_TABLES) for name in _names(folder)):
+        if any(name.lower().endswith(SUFFIXES) for name in _names(folder)):
             return False
         return any(_holds_pictures_only(path) for part in _parts(folder).values() for path in _folders(part))
 

@@ -40,6 +40,9 @@ class Index:
         landmarks: float32 [images, points, 2] in pixels; None where the layout has none.
         spans: int64 [images, 2], first byte and length of a picture that stands in a table with others, written out
             as decimal numbers; None where each is a file of its own. `files` then say file and line.
+        groups: int64 [images]; images of one number, of one clip or subject, resemble one another and are never
+            divided between calibration and evaluation; -1 where one stands alone. The same number means the same
+            group in every part. None where the layout knows of none.
         dropped: what the filters took away, and how many of it.
         agreement: of several annotators, as of `metrics.annotators`; empty where each picture has one.
         key: hash of the annotation files' paths, sizes and times; changes when they do.
@@ -61,6 +64,7 @@ class Index:
     key: str
     dropped: dict[str, int] = field(default_factory=dict)
     spans: np.ndarray | None = None
+    groups: np.ndarray | None = None
     agreement: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -169,7 +173,7 @@ def synthetic_name(folder: Path) -> str:
     return f"synthetic faces (seed {seed})"
 
 
-_ARRAYS = ("classes", "values", "face_box", "landmarks", "spans")
+_ARRAYS = ("classes", "values", "face_box", "landmarks", "spans", "groups")
 
 
 def save_index(index: Index, path: Path) -> None:

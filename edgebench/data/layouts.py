@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench.data.index import named, save_index, saved_index
-from edgebench.data.options import read_options
+from edgebench.data.options import FILE, read_options
+from edgebench.data.tables import SUFFIXES
 from edgebench.errors import DataError
 from edgebench.registry import resolve
 
@@ -40,9 +42,19 @@ def find_loader(folder: Path) -> Loader:
     fitting = [loader for loader in loaders if loader.detect(folder)]
     if len(fitting) == 1:
         return fitting[0]
-    sought = "; ".join(loader.looked_for for loader in loaders)
-    problem = "holds more than one data set layout" if fitting else "holds no data set that a loader knows"
-    raise DataError(problem, subject=str(folder), fix=f"looked for {sought}")
+    sought = f"looked for {'; '.join(loader.looked_for for loader in loaders)}"
+    if fitting:
+        raise DataError("holds more than one data set layout", subject=str(folder), fix=sought)
+    problem, way_out = "holds no data set that a loader knows", ""
+    if table := next((name for name in sorted(os.listdir(folder)) if _is_table(name)), None):
+        problem += f", and a table, {table}, that none looks for"
+        way_out = f"state in {FILE} `layout: folders` where folders are the classes all the same, or "
+        way_out += f"`manifest: {table}` where that names the pictures; "
+    raise DataError(problem, subject=str(folder), fix=way_out + sought)
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def find_splits(folder: Path) -> tuple[Split, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,18 +16,19 @@ from edgebench.data.cache import stamp
 from edgebench.data.index import SPLITS, VALENCE_AROUSAL, Index, Split
 from edgebench.data.options import FILE, DatasetOptions, inside, read_options
 from edgebench.data.parts import part_names
+from edgebench.data.tables import Cells, has_decimal_commas, rows_of
 from edgebench.digests import sha256_json
-from edgebench.errors import DataError, MissingPackage
+from edgebench.errors import DataError
 
 TABLES = ("manifest.csv", "manifest.parquet")
 PATHS = ("path", "file", "filename", "image")
 LABELS = ("label", "class", "emotion", "expression")
 SPLIT = "split"
+GROUPS = ("group", "subject", "clip")
+ANNOTATORS = ("annotator", "rater")
 BOX = ("x", "y", "width", "height")
 LANDMARKS = "landmarks"
-_VOTES = re.compile(r"label_\d+")
-
-Cells = list[str]
+_VOTES = re.compile(r"label_\d+", re.IGNORECASE)
 
 
 class Manifest:
@@ -60,11 +60,12 @@ class Manifest:
         wanted = named[split]
         rows = rows_of(table)
         header = Header.of(next(rows, (str(table), []))[1], options, table)
-        found = Annotations(value_names=header.values, labels=options.labels)
+        found = Annotations(value_names=header.value_names, labels=options.labels)
         elsewhere = 0
         for place, cells in rows:
             row = Row(header, cells, place)
             labels = [found.know(cell, place) for cell in row.texts(header.labels)]
+            group = found.know_group(row.text(header.group))
             part = row.text(header.split)
             if part != wanted:
                 elsewhere += part not in named.values()
@@ -75,6 +76,8 @@ class Manifest:
                 row.numbers(options),
                 box=row.floats(header.box),
                 landmarks=row.landmarks(),
+                group=[group] if header.group else (),
+                annotators=[found.know_annotator(name) for name in row.annotators()],
             )
         if not found.rows:
             raise DataError("holds no pictures", subject=str(table), fix="add rows, or name another table")
@@ -98,7 +101,7 @@ def _require(folder: Path, options: DatasetOptions) -> Path:
     return table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Header:
     """Where in a row everything stands."""
 
@@ -106,41 +109,74 @@ class Header:
     path: str
     labels: tuple[str, ...]
     split: str
+    group: str
+    annotator: str
     box: tuple[str, ...]
     landmarks: str
     values: tuple[str, ...]
+    decimal_commas: bool
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """Valence and arousal by those names, the others as their columns."""
+        return tuple(map(_value_name, self.values))
 
     @classmethod
     def of(cls, names: Cells, options: DatasetOptions, table: Path) -> Header:
         """Raises DataError for a column that is stated and not there, or a table without a path or any label."""
-        names = [name.strip() for name in names]
-        columns = options.columns
-        stated = (columns.path, columns.label, columns.split, columns.landmarks, *(columns.box or ()), *options.ignore)
-        for name in stated:
-            if name is not None and name not in names:
-                raise DataError(f"has no column {name!r}", subject=str(table), fix=_known(names))
-        if len(set(names)) != len(names):
-            raise DataError("two columns have one name", subject=str(table), fix="rename one")
-        path = columns.path or _first(PATHS, names)
+        names, columns = [name.strip() for name in names], options.columns
+        _check_names(names, options, table)
+        kept = [name for name in names if name not in options.ignore]
+        # What is usual is known in capitals too.
+        usual = {name.casefold(): name for name in reversed(kept)}
+        path = columns.path or _first(PATHS, usual)
         if not path:
             fix = f"call a column {PATHS[0]!r}, or state `columns: {{path: ...}}` in {FILE}; {_known(names)}"
             raise DataError("has no column of paths", subject=str(table), fix=fix)
-        votes = tuple(name for name in names if _VOTES.fullmatch(name))
-        label = columns.label or _first(LABELS, names)
+        votes = tuple(name for name in kept if _VOTES.fullmatch(name))
+        label = columns.label or _first(LABELS, usual)
         labels = (label,) if label else votes
-        split = columns.split or _first((SPLIT,), names)
-        box = columns.box or (BOX if set(BOX) <= set(names) else ())
-        landmarks = columns.landmarks or _first((LANDMARKS,), names)
-        used = {path, split, landmarks, *labels, *votes, *box, *options.ignore}
-        values = tuple(name for name in names if name not in used)
+        split = columns.split or _first((SPLIT,), usual)
+        group = columns.group or _first(GROUPS, usual)
+        annotator = columns.annotator or _first(ANNOTATORS, usual)
+        box = columns.box or (tuple(usual[name] for name in BOX) if set(BOX) <= set(usual) else ())
+        landmarks = columns.landmarks or _first((LANDMARKS,), usual)
+        used = {path, split, group, annotator, landmarks, *labels, *votes, *box}
+        used |= {usual[name] for name in (*GROUPS, *ANNOTATORS) if name in usual}
+        values = tuple(name for name in kept if name not in used)
         if not labels and not values:
             fix = f"call a column {LABELS[0]!r}, or state `columns: {{label: ...}}` in {FILE}; {_known(names)}"
             raise DataError("has no column of labels", subject=str(table), fix=fix)
-        return cls({name: place for place, name in enumerate(names)}, path, labels, split, box, landmarks, values)
+        return cls(
+            places={name: place for place, name in enumerate(names)},
+            path=path,
+            labels=labels,
+            split=split,
+            group=group,
+            annotator=annotator,
+            box=box,
+            landmarks=landmarks,
+            values=values,
+            decimal_commas=has_decimal_commas(table),
+        )
 
 
-def _first(usual: Sequence[str], names: Sequence[str]) -> str:
-    return next((name for name in usual if name in names), "")
+def _check_names(names: Sequence[str], options: DatasetOptions, table: Path) -> None:
+    columns = options.columns
+    texts = (columns.path, columns.label, columns.split, columns.group, columns.annotator, columns.landmarks)
+    for name in (*texts, *(columns.box or ()), *options.ignore):
+        if name is not None and name not in names:
+            raise DataError(f"has no column {name!r}", subject=str(table), fix=_known(names))
+    if len(set(map(_value_name, names))) != len(names):
+        raise DataError("two columns have one name", subject=str(table), fix="rename one")
+
+
+def _value_name(column: str) -> str:
+    return column.casefold() if column.casefold() in VALENCE_AROUSAL else column
+
+
+def _first(known: Sequence[str], usual: Mapping[str, str]) -> str:
+    return next((usual[name] for name in known if name in usual), "")
 
 
 def _known(names: Sequence[str]) -> str:
@@ -168,14 +204,23 @@ class Row:
     def texts(self, columns: Sequence[str]) -> list[str]:
         return [self.text(column) for column in columns]
 
+    def annotators(self) -> Sequence[str]:
+        """Who gave each label of the row: the one that it names, or of several labels their columns."""
+        if len(self.header.labels) > 1:
+            return self.header.labels
+        return [self.text(self.header.annotator)] if self.header.annotator else ()
+
     def floats(self, columns: Sequence[str]) -> list[float]:
         return [self.number(column) for column in columns]
+
+    def parsed(self, text: str) -> float:
+        return float(text.replace(",", ".") if self.header.decimal_commas else text)
 
     def number(self, column: str) -> float:
         """NaN for an empty cell."""
         text = self.text(column)
         with suppress(ValueError):
-            value = float(text or "nan")
+            value = self.parsed(text or "nan")
             if not math.isinf(value):
                 return value
         raise DataError(
@@ -188,7 +233,7 @@ class Row:
         """Of every column of numbers; valence and arousal brought to [-1, 1]."""
         low, high = options.affect_range
         values = self.floats(self.header.values)
-        for place, name in enumerate(self.header.values):
+        for place, name in enumerate(self.header.value_names):
             if name in VALENCE_AROUSAL and not math.isnan(values[place]):
                 if not low <= values[place] <= high:
                     raise DataError(
@@ -205,7 +250,7 @@ class Row:
             return []
         text = self.text(self.header.landmarks)
         try:
-            points = [float(part) for part in text.rstrip(";").split(";")] if text else [math.nan] * 2
+            points = [self.parsed(part) for part in text.rstrip(";").split(";")] if text else [math.nan] * 2
         except ValueError:
             points = []
         if not points or len(points) % 2:
@@ -215,49 +260,6 @@ class Row:
         xs, ys = points[::2], points[1::2]
         # Cropping asks for their extent only, so that rows may have any number of points.
         return [min(xs), min(ys), max(xs), max(ys)]
-
-
-def rows_of(table: Path) -> Iterator[tuple[str, Cells]]:
-    """Place and cells of the header, then of each row that is not empty, one at a time.
-
-    Raises:
-        DataError: it is not such a table.
-        MissingPackage: a Parquet file, and the package that reads it is not installed.
-    """
-    return _parquet_rows(table) if table.suffix.lower() == ".parquet" else _csv_rows(table)
-
-
-def _csv_rows(table: Path) -> Iterator[tuple[str, Cells]]:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines)
-            for cells in reader:
-                if cells:
-                    yield f"{table}:{reader.line_num}", cells
-    except UnicodeDecodeError as exc:
-        raise DataError("is not UTF-8 text", subject=str(table), fix="save it as UTF-8") from exc
-    except csv.Error as exc:
-        raise DataError(f"is not a CSV table: {exc}", subject=str(table), fix="copy the file again") from exc
-    except OSError as exc:
-        raise DataError(f"cannot be read: {exc.strerror}", subject=str(table), fix="copy the file again") from exc
-
-
-def _parquet_rows(table: Path) -> Iterator[tuple[str, Cells]]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as exc:
-        raise MissingPackage("needs pyarrow", subject=str(table), fix="pip install pyarrow, or write a CSV") from exc
-    try:
-        with pq.ParquetFile(table) as file:
-            yield str(table), file.schema_arrow.names
-            number = 0
-            for batch in file.iter_batches(batch_size=4096):
-                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    number += 1
-                    yield f"{table}, row {number}", ["" if value is None else str(value) for value in values]
-    except (pa.ArrowException, OSError) as exc:
-        raise DataError(f"is not a Parquet table: {exc}", subject=str(table), fix="copy the file again") from exc
 
 
 def _values_of_split(table: Path, options: DatasetOptions) -> frozenset[str]:

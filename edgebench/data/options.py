@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,8 @@ class Columns(Frozen):
     path: str | None = Field(default=None, description="of the picture, below the folder of images")
     label: str | None = Field(default=None, description="name of the class; empty for none")
     split: str | None = Field(default=None, description="which part a picture belongs to")
+    group: str | None = Field(default=None, description="clip or subject, which calibration and evaluation never share")
+    annotator: str | None = Field(default=None, description="who labelled a picture, where several did")
     box: Annotated[tuple[str, ...], Field(min_length=4, max_length=4)] | None = Field(
         default=None, description="x, y, width and height of the face in pixels"
     )
@@ -34,6 +37,12 @@ class Splits(Frozen):
     training: str | None = None
     validation: str | None = None
 
+    @model_validator(mode="after")
+    def _parts_differ(self) -> Splits:
+        if self.training is not None and self.training == self.validation:
+            raise ValueError("`training` and `validation` must be two parts")
+        return self
+
 
 class DatasetOptions(Frozen):
     layout: str | None = Field(default=None, description="how the folder is to be read, where that is not plain")
@@ -41,7 +50,9 @@ class DatasetOptions(Frozen):
     images: str = Field(default=".", description="folder below which the pictures lie")
     columns: Columns = Columns()
     ignore: tuple[str, ...] = Field(default=(), description="columns that are no labels")
-    labels: tuple[str, ...] | None = Field(default=None, description="classes in their order; by default by name")
+    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        default=None, description="classes in their order; by default by name"
+    )
     splits: Splits = Splits()
     affect_range: tuple[float, float] = Field(default=(-1.0, 1.0), description="of the columns valence and arousal")
 
@@ -49,6 +60,12 @@ class DatasetOptions(Frozen):
     def _range_rises(self) -> DatasetOptions:
         if self.affect_range[0] >= self.affect_range[1]:
             raise ValueError("`affect_range` must rise")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> DatasetOptions:
+        if twice := [label for label, count in Counter(self.labels).items() if count > 1]:
+            raise ValueError(f"`labels` names {twice[0]!r} twice")
         return self
 
 

@@ -22,6 +22,9 @@ def part_names(names: Collection[str], stated: Splits) -> dict[Split, str]:
         DataError: a stated name is not there, or none is known.
     """
     if set(names) == {""}:
+        if said := stated.validation or stated.training:
+            fix = "name the column of parts by `columns: {split: ...}`, or leave out `splits`: all is evaluated"
+            raise DataError(f"has no part {said!r}, for nothing names parts", subject=FILE, fix=fix)
         return {"validation": ""}
     found: dict[Split, str] = {}
     for split, usual in USUAL.items():

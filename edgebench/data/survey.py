@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgebench.data.decode import FORMATS, guarded, read_picture, written_out
+from edgebench.data.decode import guarded, opened, reason
 
 if TYPE_CHECKING:
     from edgebench.data.index import Index
@@ -57,20 +56,14 @@ def survey(
 
 def _size(index: Index, position: int) -> tuple[int, int] | str:
     """Width and height, or why the picture cannot be read."""
-    from PIL import Image
-
-    path, span = index.path(position), index.span(position)
     try:
-        if not path.is_file():  # opening a pipe would wait for a writer
-            return "not a file" if path.exists() else "missing"
-        data = read_picture(path, span)
-        with Image.open(io.BytesIO(data), formats=FORMATS) if span is None else written_out(data) as image:
+        with opened(index.path(position), index.span(position)) as (image, _):
             image.load()
             return image.size
     except MemoryError:
         raise
     except Exception as exc:  # a damaged file makes Pillow's readers fail in many ways
-        return f"{type(exc).__name__}: {exc}"
+        return reason(exc)
 
 
 def _spread(values: array[int]) -> tuple[int, int, int] | None:

@@ -46,6 +46,24 @@ def test_a_set_is_shown_with_its_classes_sizes_and_broken_pictures(edgebench: Ed
     assert [name.partition(" ")[0] for name in found["validation"]["broken"]] == ["dog/2.png"]
 
 
+def test_several_annotators_of_a_manifest_are_compared(edgebench: Edgebench, pets: Path) -> None:
+    rows = ["path,label_1,label_2", "val/cat/1.png,cat,cat", "val/fox/1.png,fox,dog", "val/dog/1.png,dog,dog"]
+    (pets / "manifest.csv").write_text("\n".join(rows))
+    done = edgebench("data", "show", "pets")
+    assert done.returncode == 0, done.stderr
+    assert "several annotators agree by accuracy 0.667, cohens kappa" in done.stdout
+    assert "column `annotator`" not in done.stdout
+
+
+def test_faces_and_unnamed_annotators_are_told(edgebench: Edgebench, pets: Path) -> None:
+    faces = [f"val/{name}/1.png,{left},0,4,4,{name}" for name in ("cat", "fox") for left in (0, 4, 4)]
+    (pets / "manifest.csv").write_text("\n".join(["path,x,y,width,height,label", *faces]))
+    done = edgebench("data", "show", "pets")
+    assert done.returncode == 0, done.stderr
+    assert "validation: 4 faces in 2 pictures" in done.stdout
+    assert "agree by krippendorff alpha 1.000; for more, a column `annotator`" in done.stdout
+
+
 def test_a_sheet_needs_a_model(edgebench: Edgebench, pets: Path) -> None:
     done = edgebench("data", "show", "pets", "--sheet", "sheet.png")
     assert done.returncode == 2

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.data import Index
+from edgebench.data.agreement import MOST_PAIRED
 from edgebench.data.annotations import Annotations
 from edgebench.errors import DataError
 
@@ -54,11 +55,41 @@ def test_the_majority_names_a_picture_and_the_mean_rates_it(given_marks: list[tu
 def test_the_agreement_of_two_who_agree_is_whole() -> None:
     found = Annotations(value_names=["valence", "arousal"])
     for file, label, valence in (("a", "x", 0.5), ("b", "y", -0.5), ("c", "y", 0.1)):
-        for _ in range(2):
-            found.add(file, [found.know(label, "here")], [valence, -valence])
+        for who in "AB":
+            annotators = [found.know_annotator(who)]
+            found.add(file, [found.know(label, "here")], [valence, -valence], annotators=annotators)
     agreement = index_of(found).agreement
     assert (agreement["accuracy"], agreement["cohens_kappa"], agreement["rmse_valence"]) == (1, 1, 0)
     assert agreement["krippendorff_alpha_arousal"] == 1
+
+
+def test_a_crowd_is_compared_by_alpha_alone() -> None:
+    for crowd in (MOST_PAIRED, MOST_PAIRED + 1):
+        found = Annotations(value_names=["valence", "arousal"])
+        for who in range(crowd):
+            for file in (who, (who + 1) % crowd):
+                found.add(str(file), [found.know("xyz"[who % 3], "here")], [0.1, 0.1], annotators=[who])
+        assert ("accuracy" in index_of(found).agreement) == (crowd == MOST_PAIRED)
+        assert "krippendorff_alpha" in index_of(found).agreement
+
+
+def test_an_annotation_by_nobody_knows_whom_leaves_alpha() -> None:
+    found = Annotations()
+    for file, who, label in (("a", "A", "x"), ("a", "", "x"), ("b", "A", "y"), ("b", "B", "x")):
+        found.add(file, [found.know(label, "here")], annotators=[found.know_annotator(who)])
+    assert set(index_of(found).agreement) == {"krippendorff_alpha"}
+
+
+def test_two_who_never_rated_both_axes_of_one_picture_are_compared_by_what_they_did() -> None:
+    found = Annotations(value_names=["valence", "arousal"])
+    for file, who, rated in (
+        ("a", 0, (0.1, math.nan)),
+        ("a", 1, (0.3, 0.2)),
+        ("b", 0, (math.nan, 0.5)),
+        ("b", 1, (1, 0)),
+    ):
+        found.add(file, values=rated, annotators=[who])
+    assert set(index_of(found).agreement) == {"krippendorff_alpha_valence", "krippendorff_alpha_arousal"}
 
 
 def test_one_annotator_has_nobody_to_agree_with() -> None:

@@ -74,3 +74,22 @@ def test_a_class_without_a_picture_has_its_number(
 def test_a_folder_without_pictures_is_no_data_set(tree: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match="no data set that a loader knows"):
         find_loader(tree("docs/a.txt", "src/b.py"))
+
+
+@pytest.mark.parametrize("table", ["faces.csv", "Legend.PARQUET"])
+def test_a_table_beside_the_classes_is_named_with_the_way_out(
+    tree: Callable[..., Path], tmp_path: Path, table: str
+) -> None:
+    folder = tree("a/1.png", "b/1.png", table, ".hidden.csv")
+    with pytest.raises(DataError, match=f"a table, {table}, that none looks for") as caught:
+        find_loader(folder)
+    assert caught.value.fix.startswith("state in dataset.yaml `layout: folders`")
+    (folder / "dataset.yaml").write_text("layout: folders\n")
+    assert open_index(folder, "validation", cache=tmp_path / "cache").labels == ("a", "b")
+
+
+def test_parts_that_no_folder_names_are_not_passed_over(tree: Callable[..., Path]) -> None:
+    folder = tree("a/1.png", "b/1.png", "dataset.yaml")
+    (folder / "dataset.yaml").write_text("splits: {validation: nowhere}\n")
+    with pytest.raises(DataError, match="has no part 'nowhere', for nothing names parts"):
+        find_splits(folder)

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from pyarrow import parquet
 
 from edgebench.data import Index, find_loader, find_splits, load_samples, open_index
 from edgebench.errors import DataError, SpecError
@@ -97,10 +101,24 @@ affect_range: [0, 10]
     assert index.root == folder / "crops"
 
 
+@pytest.mark.parametrize(("column", "options"), [("group", ""), ("clip", ""), ("who", "columns: {group: who}")])
+def test_rows_of_a_clip_or_subject_are_a_group_of_the_same_number_in_every_part(
+    write: Callable[..., Path], tmp_path: Path, column: str, options: str
+) -> None:
+    lines = ("a.png,x,train,s1", "b.png,x,val,s2", "c.png,y,val,", "d.png,y,val,s1", "e.png,x,train,s2")
+    folder = write(f"path,label,split,{column}", *lines, options=options)
+    groups = [read(folder, tmp_path, split).groups for split in ("training", "validation")]
+    assert [found.tolist() for found in groups if found is not None] == [[0, 1], [1, -1, 0]]
+    assert read(folder, tmp_path).value_names == ()
+
+
+def test_a_manifest_without_such_a_column_has_no_groups(write: Callable[..., Path], tmp_path: Path) -> None:
+    assert read(write("path,label", "a.png,x"), tmp_path).groups is None
+
+
 def test_several_annotators_vote_and_their_agreement_is_told(write: Callable[..., Path], tmp_path: Path) -> None:
-    folder = write(
-        "path,label,age", "a.png,x,10", "b.png,x,30", "a.png,x,20", "a.png,y,", "b.png,y,50", "c.png,y,1", "c.png,y,3"
-    )
+    rows = ("a.png,x,10,A", "b.png,x,30,A", "a.png,x,20,B", "a.png,y,,C", "b.png,y,50,B", "c.png,y,1,A", "c.png,y,3,B")
+    folder = write("path,label,age,annotator", *rows)
     index = read(folder, tmp_path)
     assert index.files == ("a.png", "b.png", "c.png")
     assert index.classes.tolist() == [0, -1, 1]  # b has as many votes for either
@@ -109,6 +127,97 @@ def test_several_annotators_vote_and_their_agreement_is_told(write: Callable[...
     assert index.agreement["accuracy"] == pytest.approx((2 / 3 + 0 + 0) / 3)  # pairs 1-2, 1-3, 2-3
     assert index.agreement["krippendorff_alpha_age"] > 0.5
     assert read(folder, tmp_path).agreement == index.agreement
+
+
+ANNOTATED = [
+    f"{picture}.png,{who},{label},{valence}"
+    for picture, (valence, other) in enumerate([(0.1, "x"), (-0.5, "y"), (0.7, "y"), (0.3, "x"), (-0.2, "x")])
+    for who, label, valence in (("A", "x", valence), ("B", other, valence / 2), ("C", "y", -valence))
+]
+
+
+@given(st.permutations(ANNOTATED), st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_agreement_does_not_depend_on_the_order_of_rows(
+    write: Callable[..., Path], tmp_path: Path, rows: list[str], named: bool
+) -> None:
+    options = "" if named else "ignore: [annotator]"
+    one, other = (
+        read(write("path,annotator,label,valence", *lines, options=options or "ignore: []"), tmp_path).agreement
+        for lines in (ANNOTATED, rows)
+    )
+    assert one == pytest.approx(other)
+    alphas = {"krippendorff_alpha", "krippendorff_alpha_valence"}
+    assert set(one) == (alphas | {"accuracy", "cohens_kappa"} if named else alphas)
+
+
+def test_who_annotated_may_stand_in_a_column_of_another_name(write: Callable[..., Path], tmp_path: Path) -> None:
+    rows = [line.replace(",A,", ",Ann,") for line in ANNOTATED]
+    folder = write("path,coder,label,valence", *rows, options="columns: {annotator: coder}")
+    assert read(folder, tmp_path).agreement["accuracy"] == pytest.approx((2 / 5 + 3 / 5 + 0) / 3)  # BC, AB, AC
+
+
+def test_one_annotator_twice_is_no_second_one(write: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'A' annotated a.png twice .*tell faces of one picture apart"):
+        read(write("path,label,annotator", "a.png,x,A", "a.png,y,A"), tmp_path)
+
+
+FACES = ("0,0,4,4,happy", "4,0,4,4,sad", "2,2,4,4,happy")
+
+
+def test_another_box_is_another_face_of_the_picture(
+    write: Callable[..., Path], tmp_path: Path, contract: Contract
+) -> None:
+    rows = [f"{name}.png,{face}" for name in "ab" for face in FACES]
+    index = read(write("path,x,y,width,height,label", *rows), tmp_path)
+    assert (len(index), index.per_class(), index.agreement) == (6, {"happy": 4, "sad": 2}, {})
+    assert index.face_box is not None
+    assert index.face_box[:3].tolist() == [[0, 0, 4, 4], [4, 0, 4, 4], [2, 2, 4, 4]]
+    samples = load_samples(index, contract(crop="face_box"), cache=tmp_path / "cache")
+    assert samples.info.per_class == {"happy": 4, "sad": 2}
+    with pytest.raises(DataError, match=r"holds 6 faces in 2 pictures, .* shown the whole .*crop: face_box"):
+        load_samples(index, contract(), cache=tmp_path / "cache")
+
+
+def test_several_annotate_the_face_that_they_give_the_same_box(write: Callable[..., Path], tmp_path: Path) -> None:
+    rows = [f"a.png,{face},{who}" for who in "AB" for face in FACES]
+    index = read(write("path,x,y,width,height,label,annotator", *rows), tmp_path)
+    assert (len(index), index.agreement["accuracy"]) == (3, 1)
+
+
+def test_boxes_that_are_ignored_tell_no_faces_apart(write: Callable[..., Path], tmp_path: Path) -> None:
+    rows = [f"a.png,{face}" for face in FACES]
+    folder = write("path,x,y,width,height,label", *rows, options="ignore: [x, y, width, height]")
+    index = read(folder, tmp_path)
+    assert (len(index), index.per_class(), index.face_box) == (1, {"happy": 1, "sad": 0}, None)
+
+
+def test_landmarks_tell_faces_apart_too(write: Callable[..., Path], tmp_path: Path) -> None:
+    index = read(write("path,landmarks,label", "a.png,1;1;3;3,x", "a.png,4;4;6;6,y"), tmp_path)
+    assert index.classes.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_cells_are_divided_by_comma_semicolon_or_tab(write: Callable[..., Path], tmp_path: Path, mark: str) -> None:
+    folder = write("path,label,valence,x,y,width,height")
+    rows = [("path", "Label", "Valence", "x", "y", "width", "height"), ("a.png", "so-so", "0.5", *"1234")]
+    (folder / "manifest.csv").write_text("\ufeff" + "\n".join(mark.join(row) for row in rows), encoding="utf-8")
+    index = read(folder, tmp_path)
+    assert (index.files, index.labels, index.value_names) == (("a.png",), ("so-so",), ("valence",))
+    assert index.values.tolist() == [[0.5]]
+
+
+def test_a_table_of_semicolons_has_decimal_commas_in_its_numbers_alone(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = write("Path;Label;Valence;Age;Landmarks", 'a, b.png;x, y;-0,25;31;"1,5;2;3;4,5"')
+    index = read(folder, tmp_path)
+    assert (index.files, index.labels, index.value_names) == (("a, b.png",), ("x, y",), ("valence", "Age"))
+    assert index.values.tolist() == [[-0.25, 31]]
+    assert index.landmarks is not None
+    assert index.landmarks.tolist() == [[[1.5, 2], [3, 4.5]]]
+    with pytest.raises(DataError, match="column 'age': '1,234' is not a number"):
+        read(write("path,age", 'a.png,"1,234"'), tmp_path)
 
 
 def test_annotators_may_have_a_column_each(write: Callable[..., Path], tmp_path: Path) -> None:
@@ -132,6 +241,9 @@ def test_annotators_may_have_a_column_each(write: Callable[..., Path], tmp_path:
         (("path", "a.jpg"), "", r"has no column of labels .*its columns: path"),
         (("photo,label", "a.jpg,x"), "", r"has no column of paths .*call a column 'path'"),
         (("path,path", "a.jpg,x"), "", r"two columns have one name"),
+        (("path,valence,Valence", "a.jpg,0,1"), "", r"two columns have one name"),
+        (("path,label", "a.jpg,x"), "splits: {validation: dev}", r"has no part 'dev', for nothing names parts"),
+        (("path,label", "a.jpg,x"), "columns: {annotator: who}", r"has no column 'who'"),
         (("path,label",), "", r"holds no pictures"),
         (("path,label", "a.jpg,"), "", r"no picture of the validation part has a usable label"),
         (("path,label,split", "a.jpg,x,fold1"), "", r"its parts have unknown names: fold1"),
@@ -154,14 +266,27 @@ def test_a_mistake_in_the_options_names_its_line(write: Callable[..., Path], tmp
         read(write("path,label", "a.png,x", options="ignore: []\ncolums: {path: x}\n"), tmp_path)
 
 
-def test_a_parquet_table_is_the_same_set(write: Callable[..., Path], tmp_path: Path) -> None:
-    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("labels: [a, b, a]", r"`labels` names 'a' twice"),
+        ("labels: []", r"dataset.yaml:1: labels: "),
+        ("splits: {training: A, validation: A}", r"must be two parts"),
+    ],
+)
+def test_options_that_contradict_themselves_are_refused(
+    write: Callable[..., Path], tmp_path: Path, options: str, said: str
+) -> None:
+    with pytest.raises(SpecError, match=said):
+        read(write("path,label", "a.png,x", options=options), tmp_path)
 
+
+def test_a_parquet_table_is_the_same_set(write: Callable[..., Path], tmp_path: Path) -> None:
     folder = write("path,label,age", "a.png,x,10", "b.png,,3.5")
     columns = {"path": ["a.png", "b.png"], "label": ["x", None], "age": [10, 3.5]}
     one = read(folder, tmp_path)
     (folder / "manifest.csv").unlink()
-    parquet.write_table(arrow.table(columns), folder / "manifest.parquet")
+    parquet.write_table(pyarrow.table(columns), folder / "manifest.parquet")
     other = read(folder, tmp_path)
     assert (other.files, other.classes.tolist(), other.values.tolist()) == (
         one.files,

@@ -40,6 +40,22 @@ def test_pictures_that_cannot_be_read_are_named(pets: Path, cache: Path) -> None
     assert (found.widths, seen) == ((20, 20, 20), [(3, 3)])
 
 
+def test_a_survey_and_the_reading_of_pictures_find_the_same_ones_broken(
+    pets: Path, cache: Path, contract: Callable[..., InputContract]
+) -> None:
+    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(pets / "cat" / "16-bit.png")
+    (pets / "dog" / "none.png").write_bytes(b"no picture")
+    (pets / "dog" / "folder.png").mkdir()
+    index = open_index(pets, "validation", cache=cache)
+    found = survey(index).broken
+    assert found == (
+        "cat/16-bit.png (pixels of kind I;16 are not 8 bit)",
+        "dog/folder.png (not a file)",
+        "dog/none.png (UnidentifiedImageError: is none of JPEG, PNG, BMP, TIFF, GIF, WEBP)",
+    )
+    assert load_samples(index, contract(), cache=cache, tolerance=1).info.unreadable == found
+
+
 def test_some_pictures_stand_for_all_where_asked(pets: Path, cache: Path) -> None:
     assert survey(open_index(pets, "validation", cache=cache), limit=2).pictures == 2
 
