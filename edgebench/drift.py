@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgebench.errors import NothingMeasured, UnknownName, UsageError
-from edgebench.metrics import Metric
+from edgebench.metrics import canonical
+from edgebench.metrics.cells import affect_errors, heat_map
 from edgebench.metrics.expression import class_scores, confusion, predictions
 from edgebench.metrics.literature import whole_values
-from edgebench.metrics.sampling import Outputs, Sampled, Truth, judged_by, labelled, sample
+from edgebench.metrics.sampling import Outputs, Sampled, Truth, judged_by, labelled, sample, whole_draws
 from edgebench.records.caveat import Caveat
-from edgebench.records.results import CRITERIA, Drift, Estimate, Scores, Verdict
-from edgebench.specs.model import ClassHead, Head
+from edgebench.records.results import CRITERIA, AffectErrors, Drift, Estimate, Scores, Verdict
+from edgebench.specs.model import ClassHead, Head, ValenceArousalHead
 from edgebench.stats import (
     CONFIDENCE,
     FEWEST_CHANGES,
@@ -25,6 +27,9 @@ from edgebench.stats import (
     tango_interval,
     wilson_interval,
 )
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,12 @@ def judge(
     Accuracy and sign agreement, being proportions, have Wilson's interval, every other score the bootstrap's
     percentiles. A delta is variant minus reference on the same images; the interval of a proportion's is Tango's,
     those of all others the paired bootstrap's, which needs `FEWEST_SAMPLES` images and, for scores of counted
-    predictions such as macro F1, `FEWEST_CHANGES` changes: without it there is none, nor for the metrics of
-    `metrics.whole`. The verdict is `pass` where the interval lies above `-margin`, `fail` where it lies below, else,
-    and with fewer than `FEWEST_SAMPLES` images, `inconclusive`. Only images with a class count, for flips as well. A
-    model without a head of classes is judged by `ccc_mean`, over its targets or valence and arousal, on the images with
-    any of them, and has no discordant pairs and no flips.
+    predictions such as macro F1, `FEWEST_CHANGES` changes: without it there is none. Of the metrics of
+    `metrics.whole`, areas under curves have one, where `whole_draws` gives any. The verdict is `pass` where the
+    interval lies above `-margin`, `fail` where it lies below, else, and with fewer than `FEWEST_SAMPLES` images,
+    `inconclusive`. Only images with a class count, for flips as well. A model without a head of classes is judged
+    by `ccc_mean`, over its targets or valence and arousal, on the images with any of them, and has no discordant
+    pairs and no flips.
 
     Args:
         outputs: variant id -> its outputs, the reference among them.
@@ -79,14 +85,26 @@ def judge(
     standard = _Standard(truth, judged_by(heads, truth), confidence)
     for name, found in sampled.items():
         for head in standard.heads:
-            found.values.update(whole_values(outputs[name][head.name], truth[head.kind], head))
+            _add_whole(found, outputs[name][head.name], truth[head.kind], head, seed)
     source = _Answers(reference, outputs[reference], sampled[reference])
     judged = {}
     for name in outputs:
         answers = _Answers(name, outputs[name], sampled[name])
         drifted = None if name == reference else standard.drift(source, answers, margin)
-        judged[name] = Judged(standard.scores(answers), drifted, sampled[name].draws, tuple(_caveats(drifted)))
+        scores = standard.scores(answers)
+        if name == reference:
+            scores = scores.model_copy(update={"affect_errors": standard.affect_errors(answers.outputs)})
+        judged[name] = Judged(scores, drifted, sampled[name].draws, tuple(_caveats(drifted)))
     return judged
+
+
+def _add_whole(found: Sampled, outputs: np.ndarray, truth: np.ndarray, head: Head, seed: int) -> None:
+    """The metrics that no sum gives, and the draws of those that have any."""
+    values = whole_values(outputs, truth, head)
+    draws = whole_draws(outputs, truth, head, seed=seed)
+    found.values.update(values)
+    found.draws.update({name: drawn for name, drawn in draws.items() if name in values})
+    found.samples.update(dict.fromkeys(draws, int(labelled(truth).sum())))
 
 
 @dataclass(frozen=True)
@@ -135,14 +153,18 @@ class _Standard:
             confusion=tuple(tuple(row) for row in matrix.tolist()),
         )
 
+    def affect_errors(self, outputs: Outputs) -> AffectErrors | None:
+        """By the place of the label; None without a head of valence and arousal."""
+        head = next((head for head in self.heads if isinstance(head, ValenceArousalHead)), None)
+        return affect_errors(heat_map(canonical(outputs[head.name], head), self.truth[head.kind])) if head else None
+
     def interval(self, name: str, sampled: Sampled) -> tuple[float, float] | None:
         if name not in sampled.draws:
             return None
-        if sampled.metrics[name].evidence == "hits":
+        if sampled.evidence(name) == "hits":
             right, samples = sampled.statistics[name].sum(axis=0).astype(int).tolist()
             return wilson_interval(right, samples, confidence=self.confidence)
-        samples = self.samples_of(sampled.metrics[name])
-        return percentile_interval(sampled.draws[name], samples=samples, confidence=self.confidence)
+        return percentile_interval(sampled.draws[name], samples=sampled.samples[name], confidence=self.confidence)
 
     def drift(self, source: _Answers, variant: _Answers, margin: float) -> Drift:
         if not margin >= 0:
@@ -192,29 +214,30 @@ class _Standard:
     def paired_interval(self, name: str, source: Sampled, variant: Sampled) -> tuple[float, float] | None:
         if name not in source.draws:
             return None
-        evidence, before, after = source.metrics[name].evidence, source.statistics[name], variant.statistics[name]
+        evidence = source.evidence(name)
         if evidence == "hits":
+            before, after = source.statistics[name], variant.statistics[name]
             lost, gained, samples = (
                 int(count.sum()) for count in (before[:, 0] > after[:, 0], after[:, 0] > before[:, 0], after[:, 1])
             )
             return tango_interval(lost, gained, samples, confidence=self.confidence)
-        if evidence == "counts" and int((before != after).any(axis=1).sum()) < FEWEST_CHANGES:
+        if evidence == "counts" and _changed(source.statistics[name], variant.statistics[name]) < FEWEST_CHANGES:
             return None
         draws = variant.draws[name] - source.draws[name]
-        samples = self.samples_of(source.metrics[name])
-        return percentile_interval(draws, samples=samples, confidence=self.confidence)
+        return percentile_interval(draws, samples=source.samples[name], confidence=self.confidence)
 
     def samples(self) -> int:
         """Images with a label for the first head."""
         return int(labelled(self.truth[self.heads[0].kind]).sum())
 
-    def samples_of(self, metric: Metric) -> int:
-        """Images with a label for a metric's kind of head."""
-        return int(labelled(self.truth[metric.head]).sum())
-
     def estimate(self, value: float, interval: tuple[float, float] | None) -> Estimate:
         low, high = interval or (None, None)
         return Estimate(value=value, low=low, high=high, confidence=self.confidence)
+
+
+def _changed(before: csr_array, after: csr_array) -> int:
+    """Images that are counted otherwise."""
+    return len(np.unique((before != after).nonzero()[0]))
 
 
 def _verdict(delta: Estimate, samples: int, margin: float) -> Verdict:

@@ -7,11 +7,15 @@ and number of samples draw the same images, so draws of separate calls are paire
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import exp, pi, sqrt
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -50,10 +54,27 @@ def bootstrap_weights(samples: int, *, resamples: int, seed: int) -> Iterator[np
         yield counts.reshape(count, samples).astype(np.float64)
 
 
-def bootstrap_sums(statistics: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """Sums of per-sample statistics [samples, k] over each resample: [resamples, k]."""
-    weights = bootstrap_weights(len(statistics), resamples=resamples, seed=seed)
-    return np.concatenate([block @ statistics for block in weights])
+def bootstrap_sums(
+    tables: Sequence[np.ndarray | csr_array], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Sums of per-sample statistics over each resample, a few resamples and one table at a time.
+
+    Args:
+        tables: float64 [samples, k] each; sparse ones cost by what is not zero in them.
+
+    Yields:
+        the place of a table, and its sums over the next resamples, [rows, k].
+    """
+    dense = {place: table for place, table in enumerate(tables) if isinstance(table, np.ndarray)}
+    sparse = {place: table.T.tocsr() for place, table in enumerate(tables) if not isinstance(table, np.ndarray)}
+    edges = np.cumsum([table.shape[1] for table in dense.values()])
+    together = np.concatenate([np.empty((tables[0].shape[0], 0)), *dense.values()], axis=1)
+    for block in bootstrap_weights(len(together), resamples=resamples, seed=seed):
+        yield from zip(dense, np.split(block @ together, edges, axis=1), strict=False)  # the last piece is empty
+        columns = np.ascontiguousarray(block.T)
+        for place, turned in sparse.items():
+            # Row by row again: what a metric adds up along a row depends in its last digits on how that lies in memory.
+            yield place, np.ascontiguousarray((turned @ columns).T)
 
 
 def bootstrap_medians(values: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:

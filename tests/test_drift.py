@@ -177,7 +177,7 @@ def test_every_metric_has_a_paired_delta() -> None:
     assert list(found.deltas) == list(before)
     for name, delta in found.deltas.items():
         assert delta.value == pytest.approx(after[name].value - before[name].value, abs=1e-12)
-        if name in WHOLE:
+        if name in WHOLE and not name.startswith("auc"):
             assert before[name].low is delta.low is delta.high is None
             continue
         assert delta.low is not None
@@ -190,6 +190,22 @@ def test_a_paired_interval_is_narrower_than_the_scores_own() -> None:
     delta = drift_of(source, variant, truth, HEADS, margin=0.02, resamples=500).deltas["rmse_valence"]
     score = scores_of(source, truth, HEADS, resamples=500).metrics["rmse_valence"]
     assert delta.high - delta.low < 0.7 * (score.high - score.low)  # type: ignore[operator]
+
+
+def test_areas_under_curves_are_paired() -> None:
+    truth, source, variant = random_case()
+    found = drift_of(source, variant, truth, HEADS, margin=0.02)
+    alone = scores_of(variant, truth, HEADS)
+    for name in ("auc_roc", "auc_pr"):
+        delta, score = found.deltas[name], alone.metrics[name]
+        assert score.low < score.value < score.high  # type: ignore[operator]
+        assert delta.low <= delta.value <= delta.high  # type: ignore[operator]
+        assert delta.high - delta.low < 0.5 * (score.high - score.low)  # type: ignore[operator]
+    same = drift_of(source, source, truth, HEADS, margin=0.02).deltas["auc_pr"]
+    assert (same.low, same.high) == (0, 0)
+    truth, source, variant = random_case(29)
+    few = drift_of(source, variant, truth, HEADS, margin=0.02).deltas["auc_roc"]
+    assert few.low is None
 
 
 def test_without_an_expression_head_the_mean_concordance_is_judged() -> None:
@@ -243,6 +259,19 @@ def test_scores_hold_accuracy_with_wilsons_interval_and_the_confusion() -> None:
     assert (accuracy.value, accuracy.low, accuracy.high) == (0.75, *wilson_interval(60, 80))
     assert found.samples == np.sum(found.confusion) == 80
     assert [row.label for row in found.classes] == list(EXPRESSION.labels)
+
+
+def test_the_source_alone_has_its_errors_by_the_place_of_the_label() -> None:
+    truth, source, variant = random_case()
+    outputs = {"source": source, "variant": variant}
+    judged = judge(outputs, truth, HEADS, reference="source", margin=0.02, resamples=50)
+    found = judged["source"].scores.affect_errors
+    assert found is not None
+    assert sum(found.labels) == 400
+    mean = sum(found.arousal_rmse) / len(found.arousal_rmse)
+    assert mean == pytest.approx(judged["source"].scores.metrics["cell_rmse_arousal"].value, abs=1e-4)
+    assert judged["variant"].scores.affect_errors is None
+    assert scores_of(source, truth, (EXPRESSION,)).affect_errors is None
 
 
 def test_scores_of_valence_and_arousal_alone_have_no_classes() -> None:

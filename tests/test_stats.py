@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from edgebench import stats
 
@@ -12,6 +13,10 @@ from edgebench import stats
 def paired_counts(draw: st.DrawFn) -> tuple[int, int, int]:
     lost, gained = draw(st.integers(0, 200)), draw(st.integers(0, 200))
     return lost, gained, lost + gained + draw(st.integers(0 if lost + gained else 1, 2000))
+
+
+def sums_of(statistics: np.ndarray, *, resamples: int, seed: int) -> np.ndarray:
+    return np.concatenate([sums for _, sums in stats.bootstrap_sums([statistics], resamples=resamples, seed=seed)])
 
 
 # ---- bootstrap ------------------------------------------------------------------------------------------------------
@@ -33,9 +38,23 @@ def test_weights_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch: pytes
 
 def test_fewer_resamples_are_the_beginning_of_more() -> None:
     values = np.random.default_rng(0).random((60, 2))
-    assert np.array_equal(
-        stats.bootstrap_sums(values, resamples=10, seed=5), stats.bootstrap_sums(values, resamples=30, seed=5)[:10]
-    )
+    assert np.array_equal(sums_of(values, resamples=10, seed=5), sums_of(values, resamples=30, seed=5)[:10])
+
+
+def test_sums_of_several_tables_are_those_of_each_whether_dense_or_sparse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "_CHUNK", 400)
+    random = np.random.default_rng(0)
+    tables = [random.integers(0, 2, (50, columns)).astype(float) for columns in (1, 7, 3, 2)]
+    mixed = [tables[0], csr_array(tables[1]), tables[2], csr_array(tables[3])]
+    found: list[list[np.ndarray]] = [[], [], [], []]
+    for place, sums in stats.bootstrap_sums(mixed, resamples=20, seed=1):
+        assert sums[0].flags.c_contiguous
+        found[place].append(sums)
+    for parts, table in zip(found, tables, strict=True):
+        assert len(parts) == 3  # of eight resamples
+        assert np.array_equal(np.concatenate(parts), sums_of(table, resamples=20, seed=1))
+    sparse = [sums for _, sums in stats.bootstrap_sums([mixed[1]], resamples=20, seed=1)]
+    assert np.array_equal(np.concatenate(sparse), sums_of(tables[1], resamples=20, seed=1))
 
 
 def test_memory_of_the_weights_is_flat_in_the_number_of_resamples() -> None:
@@ -49,7 +68,7 @@ def test_memory_of_the_weights_is_flat_in_the_number_of_resamples() -> None:
 
 def test_bootstrap_of_a_mean_has_its_standard_error() -> None:
     values = np.random.default_rng(1).normal(size=(400, 1))
-    draws = stats.bootstrap_sums(values, resamples=4000, seed=0)[:, 0] / 400
+    draws = sums_of(values, resamples=4000, seed=0)[:, 0] / 400
     assert draws.std() == pytest.approx(values.std() / 20, rel=0.05)
 
 
@@ -61,7 +80,7 @@ def test_variants_share_the_drawn_units() -> None:
 
 def test_drawn_images_tell_nothing_about_drawn_rounds() -> None:
     unit = np.arange(5.0)
-    images = stats.bootstrap_sums(unit[:, None], resamples=3000, seed=7)[:, 0]
+    images = sums_of(unit[:, None], resamples=3000, seed=7)[:, 0]
     rounds = stats.bootstrap_medians(unit[None], resamples=3000, seed=7)[:, 0]
     assert abs(np.corrcoef(images, rounds)[0, 1]) < 0.06
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,8 +13,9 @@ from edgebench.cli.session import Column, Session
 from edgebench.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgebench.metrics.annotator_tables import AgreementScores
     from edgebench.metrics.confusion import ClassRates, ConfusionScores, Scale
-    from edgebench.metrics.predictions import AffectScores
+    from edgebench.metrics.predictions import NumberScores
     from edgebench.records.results import Estimate
 
 READ_AS = {
@@ -21,6 +23,7 @@ READ_AS = {
     "rows": "shares of their row",
     "all": "shares of all samples",
 }
+PICTURES = (".png", ".svg")
 
 
 def metrics(
@@ -33,8 +36,8 @@ def metrics(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="CSV with a row a sample: truth, predicted[, a probability for each class]; "
-            "or valence, arousal, predicted_valence, predicted_arousal.",
+            help="CSV with a row a sample: truth, predicted[, a probability for each class]; or numbers: age, "
+            "predicted_age; or valence, arousal, predicted_valence, predicted_arousal.",
         ),
     ] = None,
     cells: Annotated[
@@ -47,21 +50,92 @@ def metrics(
             metavar="LIST", help="Samples of each class, such as 500,480,500, or `equal`; with shares of rows."
         ),
     ] = None,
+    annotators: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV with a row a sample, and label_NAME, or valence_NAME and arousal_NAME, for each annotator: "
+            "how far they agree.",
+        ),
+    ] = None,
+    heat_map: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A .png or .svg to write, of the errors of valence and arousal by the place of the label.",
+        ),
+    ] = None,
+    bounds: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--range", metavar="LOW HIGH", help="What valence and arousal lie in.  [default: -1 1]"),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Compute the metrics of the literature from a confusion matrix, or from predictions in a table."""
-    if (confusion is None) == (predictions is None):
-        raise UsageError("give one file", subject="metrics", fix="--confusion FILE or --predictions FILE")
+    """Compute the metrics of the literature from a table: a confusion matrix, predictions, or several annotators."""
+    _check(confusion, predictions, annotators, counted=bool(cells or class_counts))
+    _check_range(bounds, confusion)
+    if heat_map is not None:
+        _check_picture(heat_map, predictions)
     if confusion is not None:
         scores, how = _of_matrix(confusion, cells, class_counts, seed)
         session.say(f"{confusion}: read {len(scores.classes)} x {len(scores.classes)} cells as {how}")
         _show(session, scores)
     elif predictions is not None:
-        if cells or class_counts:
-            raise UsageError("say nothing of predictions", subject="--cells, --class-counts", fix="leave them out")
         from edgebench.metrics.predictions import score_predictions
 
-        _show(session, score_predictions(predictions, seed=seed))
+        scored = score_predictions(predictions, bounds=bounds, seed=seed)
+        if heat_map is not None:
+            _draw(predictions, heat_map, bounds)
+        _show(session, scored)
+        if heat_map is not None:
+            session.say(f"{heat_map}: errors of valence and arousal by the place of the label")
+    elif annotators is not None:
+        from edgebench.metrics.annotator_tables import score_annotators
+
+        agreement = score_annotators(annotators, bounds=bounds)
+        session.say(f"{len(agreement.annotators)} annotators, compared where several of them gave a label")
+        _show(session, agreement)
+    if bounds is not None:
+        session.say(
+            f"valence and arousal are brought from [{bounds[0]:g}, {bounds[1]:g}] to [-1, 1], and so are errors"
+        )
+
+
+def _check(confusion: Path | None, predictions: Path | None, annotators: Path | None, *, counted: bool) -> None:
+    if sum(file is not None for file in (confusion, predictions, annotators)) != 1:
+        fix = "--confusion FILE, --predictions FILE or --annotators FILE"
+        raise UsageError("give one file", subject="metrics", fix=fix)
+    if counted and confusion is None:
+        of = "predictions" if predictions else "annotators"
+        raise UsageError(f"say nothing of {of}", subject="--cells, --class-counts", fix="leave them out")
+
+
+def _check_range(bounds: tuple[float, float] | None, confusion: Path | None) -> None:
+    if bounds is None:
+        return
+    if confusion is not None:
+        raise UsageError("says nothing of a confusion matrix", subject="--range", fix="leave it out")
+    low, high = bounds
+    if not -inf < low < high < inf:
+        raise UsageError(f"{low:g} to {high:g} does not rise", subject="--range", fix="write --range -10 10")
+
+
+def _check_picture(out: Path, predictions: Path | None) -> None:
+    if predictions is None:
+        raise UsageError("is drawn of predictions", subject="--heat-map", fix="say --predictions FILE too")
+    if out.suffix not in PICTURES:
+        raise UsageError("is no name of a picture", subject=str(out), fix=f"end it in {' or '.join(PICTURES)}")
+
+
+def _draw(predictions: Path, out: Path, bounds: tuple[float, float] | None) -> None:
+    from edgebench.files import as_store_errors, replacing
+    from edgebench.metrics.predictions import errors_by_place
+    from edgebench.render import affect_map
+
+    draw = affect_map.png if out.suffix == ".png" else affect_map.svg
+    picture = draw(errors_by_place(predictions, bounds=bounds), name=predictions.name)
+    with as_store_errors(out), replacing(out) as part:
+        part.write_bytes(picture)
 
 
 def _of_matrix(path: Path, cells: Scale | None, class_counts: str | None, seed: int) -> tuple[ConfusionScores, str]:
@@ -87,7 +161,7 @@ def _class_counts(text: str | None) -> list[int] | Literal["equal"] | None:
         ) from exc
 
 
-def _show(session: Session, scores: ConfusionScores | AffectScores) -> None:
+def _show(session: Session, scores: ConfusionScores | NumberScores | AgreementScores) -> None:
     from edgebench.render.text import metric_title
 
     session.answer(scores)

@@ -58,15 +58,32 @@ add_spec_commands(app, "model", _catalog, ("input", "heads", "weights", "descrip
 def import_(
     session: Session,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A .keras, .h5, .onnx, .tflite or .pt2 file, or a SavedModel folder.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A .keras, .h5, .onnx, .tflite, .pt2 or .pth file, or a SavedModel folder."
+        ),
     ],
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the model [default: the file's]")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder of specs.")] = Path("model_specs"),
+    factory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:NAME", help="What builds the net of a .pth state dict, or PACKAGE.MODULE:NAME. It is run."
+        ),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="HEIGHT[xWIDTH]", help="Of the images, where the file leaves it open.")
+    ] = None,
+    signature: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a SavedModel [default: serving_default, or its only one]"),
+    ] = None,
 ) -> None:
     """Write a draft of the spec for a trained model, with a comment wherever the file does not tell."""
     from edgebench.pipeline.importing import import_model
 
-    found = import_model(session.workspace, file, name=name, out=out)
+    sides = None if size is None else _size(size)
+    found = import_model(session.workspace, file, name=name, out=out, factory=factory, size=sides, signature=signature)
     session.answer(
         {"name": found.name, "spec": found.spec, "labels": found.labels, "draft": found.draft, "next": found.next}
     )
@@ -75,6 +92,16 @@ def import_(
     session.say("Correct what is marked, then:")
     for command in found.next:
         session.say(f"  {command}")
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Height and width."""
+    from edgebench.errors import UsageError
+
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and 0 < int(side) < 10_000 for side in sides):
+        raise UsageError("is no size", subject=repr(text), fix="write --size 224 or --size HEIGHTxWIDTH")
+    return int(sides[0]), int(sides[-1])
 
 
 @app.command("doctor")

@@ -98,12 +98,15 @@ def judging(head: Head) -> tuple[str, ...]:
 def canonical(outputs: np.ndarray, head: Head) -> np.ndarray:
     """Raw outputs of a head as the metrics take them, in float64.
 
-    Class scores become probabilities (logits by softmax; a softmax stays as the device returned it). Valence
-    and arousal go linearly from the head's range to [-1, 1]; other numbers stay in their units.
+    Class scores become probabilities (logits by softmax, sigmoids by their share of the sum, as one-against-rest
+    classifiers are read; a softmax stays as the device returned it). Valence and arousal go linearly from the
+    head's range to [-1, 1]; other numbers stay in their units.
     """
     values = np.asarray(outputs, np.float64)
     if isinstance(head, ClassHead):
-        return softmax(values) if head.activation == "logits" else values
+        if head.activation == "softmax":
+            return values
+        return softmax(values) if head.activation == "logits" else share(values)
     if isinstance(head, RegressionHead):
         return values
     low, high = head.range
@@ -113,6 +116,12 @@ def canonical(outputs: np.ndarray, head: Head) -> np.ndarray:
 def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def share(scores: np.ndarray) -> np.ndarray:
+    """Each score over the sum of its row; where all are zero, all classes are alike."""
+    sums = scores.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(scores, sums, out=np.full(scores.shape, 1 / scores.shape[-1]), where=sums > 0))
 
 
 def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:

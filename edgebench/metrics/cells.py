@@ -12,8 +12,11 @@ import numpy as np
 
 from edgebench.metrics import quotient
 from edgebench.metrics.whole import WholeMetric, grouped_sums
+from edgebench.records.results import AffectErrors
 
 CELLS = 71
+DIGITS = 4
+"""Of an error in a record: more than a colour can show."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,21 @@ def heat_map(outputs: np.ndarray, truth: np.ndarray) -> HeatMap:
         errors[axis].ravel()[cells] = roots[0]
         counts.ravel()[cells] = sums[0]
     return HeatMap(valence=errors[0], arousal=errors[1], counts=counts)
+
+
+def affect_errors(found: HeatMap) -> AffectErrors | None:
+    """The cells that hold a label, as a record; None where none does."""
+    places = np.nonzero(found.counts)
+    if not places[0].size:
+        return None
+    return AffectErrors(
+        cells=CELLS,
+        valence=tuple(places[0].tolist()),
+        arousal=tuple(places[1].tolist()),
+        labels=tuple(found.counts[places].tolist()),
+        valence_rmse=tuple(found.valence[places].round(DIGITS).tolist()),
+        arousal_rmse=tuple(found.arousal[places].round(DIGITS).tolist()),
+    )
 
 
 def _errors(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from io import StringIO
 from math import isfinite
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from edgebench.metrics.confusion import Scale
 
 LARGEST_BYTES = 256 << 20
 TOTALS = frozenset({"total", "totals", "sum", "all"})
+DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?\s*%?")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class ConfusionTable:
 
 
 def read_rows(path: Path) -> list[list[str]]:
-    """Rows of stripped cells, without blank lines; decimal commas become points where no comma divides.
+    """Rows of stripped cells, without blank lines; numbers with a decimal comma get a point where no comma divides.
 
     Raises:
         DataError: it cannot be read as a table of text, or is empty.
@@ -39,17 +42,27 @@ def read_rows(path: Path) -> list[list[str]]:
         if path.stat().st_size > LARGEST_BYTES:
             raise DataError(f"is larger than {LARGEST_BYTES >> 20} MiB", subject=str(path))
         text = path.read_text(encoding="utf-8-sig")
-        lines = [line for line in text.splitlines() if line.strip()]
-        delimiter = next((mark for mark in "\t;" if all(mark in line for line in lines)), ",")
-        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
+        delimiter = next((mark for mark in "\t;" if all(len(row) > 1 for row in _rows(text, mark))), ",")
+        rows = list(_rows(text, delimiter))
     except OSError as exc:
         raise DataError(exc.strerror or str(exc), subject=str(path)) from exc
     except (UnicodeDecodeError, csv.Error) as exc:
         raise DataError(f"is not a CSV file: {exc}", subject=str(path), fix="save it as CSV in UTF-8") from exc
-    rows = [row for row in rows if any(row)]
     if not rows:
         raise DataError("is empty", subject=str(path))
-    return rows if delimiter == "," else [[cell.replace(",", ".") for cell in row] for row in rows]
+    return rows if delimiter == "," else [[_with_point(cell) for cell in row] for row in rows]
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Rows of stripped cells, without blank ones; a line break in a quoted cell stays there."""
+    for row in csv.reader(StringIO(text), delimiter=delimiter):
+        cells = [cell.strip() for cell in row]
+        if any(cells):
+            yield cells
+
+
+def _with_point(cell: str) -> str:
+    return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def read_confusion(path: Path, *, scale: Scale | None = None) -> ConfusionTable:
@@ -84,12 +97,12 @@ def _parted(rows: list[list[str]], path: Path) -> tuple[list[str], list[str], li
         if len(row) != len(rows[0]):
             raise DataError(f"row {place} has {len(row)} cells, the first {len(rows[0])}", subject=str(path))
     high, wide = len(rows), len(rows[0])
-    header = high > wide or not rows[0][0] or (high == wide and not _is_number(rows[0][0]))
+    header = high > wide or not rows[0][0] or (high == wide and not is_number(rows[0][0]))
     named = wide > high or (high == wide and header)
     first, body = (rows[0], rows[1:]) if header else ([], rows)
     names, cells = ([row[0] for row in body], [row[1:] for row in body]) if named else ([], body)
-    labelled = not header or any(not _is_number(cell) for cell in first)
-    labelled &= not (named and not header) or any(not _is_number(name) for name in names)
+    labelled = not header or any(not is_number(cell) for cell in first)
+    labelled &= not (named and not header) or any(not is_number(name) for name in names)
     if not labelled or not cells or len(cells) != len(cells[0]):
         raise DataError(
             f"is not square: {high} x {wide} cells",
@@ -107,7 +120,8 @@ def _check_labels(labels: Sequence[str], path: Path) -> None:
             raise DataError(f"{label!r} reads like totals", subject=str(path), fix="leave totals out")
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number or a percentage."""
     try:
         float(cell.removesuffix("%"))
     except ValueError:
@@ -116,7 +130,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _number(cell: str, path: Path, label: str) -> float:
-    value = float(cell.removesuffix("%")) if _is_number(cell) else float("nan")
+    value = float(cell.removesuffix("%")) if is_number(cell) else float("nan")
     if not isfinite(value) or value < 0:
         raise DataError(
             f"row {label!r} holds {cell!r}", subject=str(path), fix="cells are numbers of 0 or more, such as 12 or 3.5%"
@@ -127,24 +141,36 @@ def _number(cell: str, path: Path, label: str) -> float:
 def _scale(matrix: np.ndarray, cells: list[list[str]], path: Path) -> Scale:
     percent = any(cell.endswith("%") for row in cells for cell in row)
     counts = not percent and bool((matrix == np.rint(matrix)).all())
-    digits = max(_digits(cell) for row in cells for cell in row)
-    sums = matrix.sum(axis=1)
-
-    def add_up(sums: np.ndarray, parts: int, total: int) -> bool:
-        # Each part may have been rounded by half a unit of its last digit.
-        return bool((np.abs(sums - total) <= 0.5 * parts * 10.0**-digits + 1e-9 * total).all())
-
-    if matrix.any() and any(add_up(sums[sums > 0], len(matrix), total) for total in ((100,) if counts else (100, 1))):
+    halves = half_units([cell for row in cells for cell in row])
+    rows = matrix.any(axis=1)
+    parts = matrix[rows], halves.reshape(matrix.shape)[rows]
+    if rows.any() and any(adds_up(*parts, total=total).all() for total in ((100,) if counts else (100, 1))):
         return "rows"
     if counts:
         return "counts"
-    if any(add_up(sums.sum(), matrix.size, total) for total in (100, 1)):
+    if any(adds_up(matrix.ravel(), halves, total=total) for total in (100, 1)):
         return "all"
     raise DataError(
         "cells are neither counts, nor do they add up to 100 or 1, by rows or together",
         subject=str(path),
-        fix="counts are whole numbers; else say what the cells are",
+        fix="counts are whole numbers; else say what the cells are: --cells rows, or all",
     )
+
+
+def adds_up(values: np.ndarray, halves: np.ndarray | float, *, total: float) -> np.ndarray:
+    """Whether numbers [..., n] that are not negative, each rounded by up to `halves`, may add up to `total`: [...]."""
+    least, most = np.maximum(values - halves, 0).sum(axis=-1), (values + halves).sum(axis=-1)
+    rounding = 1e-9 * total
+    return np.asarray((least <= total + rounding) & (most >= total - rounding))
+
+
+def half_units(cells: Sequence[str]) -> np.ndarray:
+    """Half a unit of the last digit of each number: by as much it may have been rounded.
+
+    A whole number beside others that are none has lost a zero behind its point.
+    """
+    digits = np.array([_digits(cell) for cell in cells])
+    return np.asarray(0.5 * 10.0 ** -np.maximum(digits, 1 if digits.any() else 0))
 
 
 def _digits(cell: str) -> int:

@@ -75,9 +75,13 @@ def _losses(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def confusion(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Counts [truth, predicted] over the labelled samples, in the order of the head's labels."""
-    classes = outputs.shape[1]
+    return confusion_of(predictions(outputs), truth, classes=outputs.shape[1])
+
+
+def confusion_of(called: np.ndarray, truth: np.ndarray, *, classes: int) -> np.ndarray:
+    """Counts [truth, predicted] of called classes [samples] over the labelled samples."""
     labelled = truth >= 0
-    pairs = truth[labelled] * classes + predictions(outputs)[labelled]
+    pairs = truth[labelled] * classes + called[labelled]
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 

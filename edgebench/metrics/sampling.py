@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from edgebench.errors import DataError, NonFiniteOutput, NothingMeasured
 from edgebench.metrics import Metric, canonical, metrics_of
+from edgebench.metrics.whole import whole_metrics_of
 from edgebench.specs.model import ClassHead, Head
 from edgebench.stats import RESAMPLES, bootstrap_sums
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Outputs = Mapping[str, np.ndarray]
 """Head name -> [images, width], as the model answered."""
@@ -18,6 +23,13 @@ Outputs = Mapping[str, np.ndarray]
 Truth = Mapping[str, np.ndarray]
 """Kind of head -> labels, as `metrics.labels.truth_for` makes them: whole numbers in the order of the head's labels
 (-1: none), or float [images, targets] (NaN: none), valence and arousal in [-1, 1]. Other keys are not read."""
+
+
+_CHUNK = 1 << 17
+"""Scores whose statistics are made at a time: a thousand classes have three thousand numbers an image, nearly all 0."""
+
+_RANKED = 1 << 20
+"""Scores, images times classes, up to which `whole_draws` ranks them: half a second for each metric of a variant."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +41,15 @@ class Sampled:
 
     values: dict[str, float] = field(default_factory=dict)
     draws: dict[str, np.ndarray] = field(default_factory=dict)
-    statistics: dict[str, np.ndarray] = field(default_factory=dict)
-    """Per image, [images, k]."""
+    statistics: dict[str, np.ndarray | csr_array] = field(default_factory=dict)
+    """Per image, [images, k]; sparse where they are counts."""
     metrics: dict[str, Metric] = field(default_factory=dict)
+    samples: dict[str, int] = field(default_factory=dict)
+    """Images with a label for it."""
+
+    def evidence(self, name: str) -> Literal["hits", "counts", "values"]:
+        """What a metric is counted from; those of `metrics.whole` from values."""
+        return self.metrics[name].evidence if name in self.metrics else "values"
 
 
 def sample(
@@ -49,25 +67,38 @@ def sample(
         NonFiniteOutput: a variant answered NaN or infinity.
         NothingMeasured: no image carries a label that the model could be judged by.
     """
-    columns = [
+    tables = [
         (name, metrics, statistics)
         for name, answers in outputs.items()
         for metrics, statistics in _statistics(name, answers, truth, heads)
     ]
-    edges = np.cumsum([statistics.shape[1] for _, _, statistics in columns])[:-1]
-    together = np.concatenate([statistics for _, _, statistics in columns], axis=1)
-    totals = np.split(together.sum(axis=0), edges)
-    drawn = np.split(bootstrap_sums(together, resamples=resamples, seed=seed), edges, axis=1)
+    draws: list[list[list[np.ndarray]]] = [[[] for _ in metrics] for _, metrics, _ in tables]
+    for place, sums in bootstrap_sums([table for _, _, table in tables], resamples=resamples, seed=seed):
+        for drawn, metric in zip(draws[place], tables[place][1], strict=True):
+            drawn.append(metric.value(sums))
     sampled = {name: Sampled() for name in outputs}
-    for (name, metrics, statistics), total, sums in zip(columns, totals, drawn, strict=True):
-        for metric in metrics:
+    for (name, metrics, statistics), drawn_of in zip(tables, draws, strict=True):
+        total, found = np.asarray(statistics.sum(axis=0)), sampled[name]
+        for metric, drawn in zip(metrics, drawn_of, strict=True):
             value = float(metric.value(total))
             if np.isfinite(value):
-                sampled[name].values[metric.name] = value
-                sampled[name].draws[metric.name] = metric.value(sums)
-                sampled[name].statistics[metric.name] = statistics
-                sampled[name].metrics[metric.name] = metric
+                found.values[metric.name] = value
+                found.draws[metric.name] = np.concatenate(drawn)
+                found.statistics[metric.name] = statistics
+                found.metrics[metric.name] = metric
+                found.samples[metric.name] = int(labelled(truth[metric.head]).sum())
     return sampled
+
+
+def whole_draws(outputs: np.ndarray, truth: np.ndarray, head: Head, *, seed: int = 0) -> dict[str, np.ndarray]:
+    """Draws of the metrics of `metrics.whole` that have any, over the images that `sample` draws first.
+
+    None of a head so wide, on so many images, that they would cost more than all else.
+    """
+    if outputs.size > _RANKED:
+        return {}
+    answers = canonical(outputs, head)
+    return {each.name: each.draws(answers, truth, seed=seed) for each in whole_metrics_of(head) if each.resamples}
 
 
 def judged_by(heads: Sequence[Head], truth: Truth) -> list[Head]:
@@ -87,19 +118,38 @@ def labelled(labels: np.ndarray) -> np.ndarray:
 
 def _statistics(
     name: str, outputs: Outputs, truth: Truth, heads: Sequence[Head]
-) -> Iterator[tuple[list[Metric], np.ndarray]]:
-    """Metrics of the same statistics, and those; of many classes they are wide."""
+) -> Iterator[tuple[list[Metric], np.ndarray | csr_array]]:
+    """Metrics of the same statistics, and those."""
     judges = judged_by(heads, truth)
     if not judges:
         raise NothingMeasured("no image has a label to judge by", subject=name, fix="evaluate on labelled images")
     for head in judges:
         labels = truth[head.kind]
-        values = canonical(_checked(name, outputs, head, labels), head)
+        answers = _checked(name, outputs, head, labels)
         sharing: dict[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Metric]] = {}
         for metric in metrics_of(head):
             sharing.setdefault(metric.statistics, []).append(metric)
-        for statistics, metrics in sharing.items():
-            yield metrics, statistics(values, labels)
+        yield from zip(sharing.values(), _tables(sharing, answers, labels, head), strict=True)
+
+
+def _tables(
+    sharing: Mapping[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Metric]],
+    answers: np.ndarray,
+    labels: np.ndarray,
+    head: Head,
+) -> list[np.ndarray | csr_array]:
+    """The statistics of all images; of class scores, each image's are its own, and a few are made at a time."""
+    from scipy.sparse import csr_array, vstack
+
+    step = max(1, _CHUNK // head.width) if isinstance(head, ClassHead) else len(labels)
+    parts: list[list[np.ndarray | csr_array]] = [[] for _ in sharing]
+    for start in range(0, len(labels), step):
+        some = slice(start, start + step)
+        values = canonical(answers[some], head)
+        for part, (statistics, metrics) in zip(parts, sharing.items(), strict=True):
+            found = statistics(values, labels[some])
+            part.append(csr_array(found) if metrics[0].evidence == "counts" else found)
+    return [np.concatenate(part) if isinstance(part[0], np.ndarray) else vstack(part, format="csr") for part in parts]
 
 
 def _checked(name: str, outputs: Outputs, head: Head, labels: np.ndarray) -> np.ndarray:

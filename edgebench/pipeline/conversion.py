@@ -68,8 +68,9 @@ def make(report: Report, *, home: Path, database: URL, order: Order) -> None:
     expected = source.predict(probes)
     check_activations(order.spec, expected)
     target: Target = resolve(TARGETS, order.format, kind="format")()
+    left_out = source.left_out
     with tempfile.TemporaryDirectory(dir=store.folder("tmp")) as work:
-        workshop = _Workshop(store, order, target, Path(work), expected)
+        workshop = _Workshop(store, order, target, Path(work), expected, left_out)
         float_file = workshop.path("fp32")
         started = time.monotonic()
         target.convert(source, (1, *probes.shape[1:]), float_file)
@@ -98,6 +99,7 @@ class _Workshop:
     target: Target
     work: Path
     expected: dict[str, np.ndarray]
+    left_out: tuple[str, ...]
 
     def path(self, recipe: str) -> Path:
         return self.work / f"{self.order.spec.name}.{self.order.format}-{recipe}{self.target.suffix}"
@@ -140,7 +142,7 @@ class _Workshop:
             calibration=self.order.calibration if variant.recipe == "int8" else None,
             tools=self.target.tools(framework(self.order.spec)),
             duration_s=duration_s,
-            caveats=tuple(_caveats(self.order, variant, operators)),
+            caveats=(*_left_out_caveats(self.left_out), *_caveats(self.order, variant, operators)),
         )
 
     def _run(self, variant: Variant, file: Path, ways: tuple[Any, ...]) -> list[np.ndarray]:
@@ -185,6 +187,13 @@ class _Workshop:
                 subject=variant.id,
                 fix="the conversion is wrong, or `float_tolerance` in the spec too tight",
             )
+
+
+def _left_out_caveats(left_out: tuple[str, ...]) -> list[Caveat]:
+    if not left_out:
+        return []
+    text = f"the net also answers {', '.join(left_out)}, which no head names and no artifact holds"
+    return [Caveat(kind="outputs-left-out", text=text, fix="state a head for it in the spec, if it is wanted")]
 
 
 def _caveats(order: Order, variant: Variant, operators: Operators) -> list[Caveat]:

@@ -48,7 +48,9 @@ class Source(Protocol):
     framework: str
     """As `framework` tells it of the spec: by this name, targets choose how to convert it."""
     model: object
-    """What the targets' converters for this framework take."""
+    """What the targets' converters for this framework take: the outputs of the heads alone."""
+    left_out: tuple[str, ...]
+    """Name and width of what the net answers beside its heads."""
 
     def predict(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Head name -> float32 [batch, width], for float32 inputs in the contract's layout.

@@ -19,7 +19,7 @@ SLACK = 0.01
 
 
 def check_activations(spec: ModelSpec, answers: Mapping[str, np.ndarray]) -> None:
-    """Refuses a `softmax` that answers no probabilities, and `logits` that answer nothing else.
+    """Refuses a `softmax` that answers no probabilities, `logits` that answer nothing else, and wide `sigmoid`s.
 
     Args:
         answers: head name -> float [samples, width] on real samples; what is not finite is passed over.
@@ -44,6 +44,12 @@ def _check_head(head: ClassHead, answers: np.ndarray, *, subject: str) -> None:
         raise ModelFileError(
             f"{head.name} is stated as softmax, but answers {finite.min():.3g} to {finite.max():.3g}, "
             f"{sums.min():.3g} to {sums.max():.3g} in sum",
+            subject=subject,
+            fix=f"state `activation: logits` for {head.name}, if that is what it answers",
+        )
+    if head.activation == "sigmoid" and not (-SLACK <= finite.min() <= finite.max() <= 1 + SLACK):
+        raise ModelFileError(
+            f"{head.name} is stated as sigmoid, but answers {finite.min():.3g} to {finite.max():.3g}",
             subject=subject,
             fix=f"state `activation: logits` for {head.name}, if that is what it answers",
         )

@@ -11,7 +11,7 @@ from edgebench.errors import EdgebenchError, ModelFileError
 
 LEFT_INITIAL = "freshly-initialized"
 LONGEST_DETAIL = 300
-"""Characters kept of a library's own message."""
+"""Characters kept of a library's own message: its beginning, and its end, where Keras puts the cause."""
 
 
 @contextlib.contextmanager
@@ -33,4 +33,5 @@ def translated(path: Path, problem: str, *, fix: str) -> Iterator[None]:
 
 def one_line(message: object) -> str:
     text = " ".join(str(message).split()) or type(message).__name__
-    return text if len(text) <= LONGEST_DETAIL else text[:LONGEST_DETAIL] + "..."
+    half = LONGEST_DETAIL // 2
+    return text if len(text) <= LONGEST_DETAIL else f"{text[:half]}...{text[-half:]}"

@@ -55,37 +55,49 @@ def contract_shape(contract: InputContract) -> tuple[int, int, int]:
 def outputs_of_heads(outputs: Sequence[tuple[str, Shape]], heads: Sequence[Head], path: Path) -> list[int]:
     """Place of each head's output: by `output` where the spec states it, else by name, else by width.
 
+    Outputs may be left over where every head is told its own, by statement or name: a width alone could mean
+    another one.
+
     Args:
         outputs: name and shape, its batch first, of each of the model's outputs.
 
     Raises:
-        ModelFileError: outputs and heads do not go together one to one, or several ways.
+        ModelFileError: a head has no output, or several heads or outputs could go together.
     """
     names = [name for name, _ in outputs]
     widths = [shape[1] if len(shape) == 2 else None for _, shape in outputs]
     told = [_told(head, names) for head in heads]
-    places = [
-        _by_width(head, widths, told) if place is None else place for head, place in zip(heads, told, strict=True)
-    ]
-    fitting = all(
-        place is not None and place < len(widths) and widths[place] == head.width
-        for place, head in zip(places, heads, strict=True)
-    )
-    if not fitting or sorted(place for place in places if place is not None) != list(range(len(outputs))):
+    places = [_by_width(head, widths, told) if at is None else at for head, at in zip(heads, told, strict=True)]
+    found = [at for at, head in zip(places, heads, strict=True) if at is not None and _width(widths, at) == head.width]
+    distinct = len(found) == len(heads) == len(set(found))
+    if not distinct or (len(found) < len(outputs) and None in told):
         raise ModelFileError(
             f"answers {_listed([(name, shape[1:]) for name, shape in outputs])}, "
             f"the spec has heads {_listed([(head.name, (head.width,)) for head in heads])}",
             subject=str(path),
-            fix="correct the heads of the spec, name the output layers after them, or state `output: 0` in a head",
+            fix="correct the heads of the spec, name the output layers after them, or state `output`, a name or a "
+            "number from 0, in each",
         )
-    return [place for place in places if place is not None]
+    return found
+
+
+def outputs_left_out(outputs: Sequence[tuple[str, Shape]], places: Sequence[int]) -> tuple[str, ...]:
+    """Name and width of each output that is no head's."""
+    return tuple(_listed([(name, shape[1:])]) for at, (name, shape) in enumerate(outputs) if at not in places)
 
 
 def _told(head: Head, names: Sequence[str]) -> int | None:
-    """The output that the spec states for a head or that is called like it."""
-    if head.output is not None:
+    """The output that the spec states for a head or that is called like it; -1 where none is called as stated."""
+    if isinstance(head.output, int):
         return head.output
-    return names.index(head.name) if head.name in names else None
+    called = head.output or head.name
+    if called in names:
+        return names.index(called)
+    return None if head.output is None else -1
+
+
+def _width(widths: Sequence[int | None], place: int) -> int | None:
+    return widths[place] if 0 <= place < len(widths) else None
 
 
 def _by_width(head: Head, widths: Sequence[int | None], told: Sequence[int | None]) -> int | None:

@@ -14,8 +14,8 @@ from edgebench.digests import sha256_file
 from edgebench.errors import ModelFileError
 from edgebench.sources.batches import BATCH, answer_in_batches
 from edgebench.sources.border import translated
-from edgebench.sources.contract import check_inputs, finite_or_refused, outputs_of_heads
-from edgebench.sources.keras_file import checked_archive, checked_weights
+from edgebench.sources.contract import check_inputs, finite_or_refused, outputs_left_out, outputs_of_heads
+from edgebench.sources.keras_file import checked_archive, checked_weights, named
 from edgebench.sources.legacy_keras import load_legacy
 from edgebench.zoo import architecture, build
 
@@ -38,14 +38,18 @@ class KerasModel:
 
     Args:
         model: functional, with one input and its outputs in the order of `heads`, of Keras 3 or tf-keras.
+        left_out: outputs of the file that are no head's.
     """
 
-    def __init__(self, model: Any, heads: Sequence[Head], *, framework: str = "keras") -> None:
+    def __init__(
+        self, model: Any, heads: Sequence[Head], *, framework: str = "keras", left_out: tuple[str, ...] = ()
+    ) -> None:
         import tensorflow as tf
 
         self.model = model
         self.heads = tuple(heads)
         self.framework = framework
+        self.left_out = left_out
         signature = tf.TensorSpec((BATCH, *model.inputs[0].shape[1:]), tf.float32)
         self._answer = tf.function(lambda x: tf.nest.flatten(model(x, training=False)), input_signature=[signature])
 
@@ -109,17 +113,20 @@ def from_file(spec: ModelSpec, folder: Path | None) -> KerasModel:
     loaded, keras = (load_archive if source.framework == "keras" else load_legacy)(path)
     _check_finite(loaded, path)
     _check_input(loaded, spec.input, path)
-    outputs = _in_head_order(loaded, spec.heads, path, keras)
-    model = keras.Model(loaded.inputs[0], outputs, name=MODEL_NAME)
-    return KerasModel(model, spec.heads, framework=source.framework)
+    outputs = list(named_outputs(loaded, keras).items())
+    shapes = [(name, output.shape) for name, output in outputs]
+    places = outputs_of_heads(shapes, spec.heads, path)
+    model = keras.Model(loaded.inputs[0], [outputs[place][1] for place in places], name=MODEL_NAME)
+    return KerasModel(model, spec.heads, framework=source.framework, left_out=outputs_left_out(shapes, places))
 
 
 def load_archive(path: Path) -> tuple[Any, Any]:
     """The model in a `.keras` file and its Keras; raises as `from_file` does."""
     keras = _fresh_keras()
     checked_archive(path)
-    with translated(path, "cannot be read as a Keras model", fix="save it again with model.save()"):
-        return keras.models.load_model(path, compile=False, safe_mode=True), keras
+    fix = "save it again with model.save()"
+    with translated(path, "cannot be read as a Keras model", fix=fix), named(path, ".keras") as file:
+        return keras.models.load_model(file, compile=False, safe_mode=True), keras
 
 
 def _fresh_keras() -> Any:
@@ -172,12 +179,6 @@ def _check_input(model: Any, contract: InputContract, path: Path) -> None:
         raise ModelFileError(
             f"takes batches of {inputs[0].shape[0]} only", subject=str(path), fix="save it with a free batch size"
         )
-
-
-def _in_head_order(model: Any, heads: Sequence[Head], path: Path, keras: Any) -> list[Any]:
-    outputs = named_outputs(model, keras)
-    places = outputs_of_heads([(name, output.shape) for name, output in outputs.items()], heads, path)
-    return [list(outputs.values())[place] for place in places]
 
 
 def named_outputs(model: Any, keras: Any) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgebench.errors import ModelFileError
@@ -23,6 +25,20 @@ RESHAPING = frozenset(
     | {"compat.v1.shape", "compat.v1.pad", "compat.v1.squeeze", "split", "squeeze", "stack", "tile", "transpose"}
 )
 """What layers made of single TensorFlow functions may call, as Keras 2 names it."""
+REGISTERED = ("Custom>CustomScaleLayer",)
+"""Of what is registered under a package's name, what Keras brings itself: a layer of InceptionResNetV2."""
+
+
+@contextmanager
+def named(path: Path, *suffixes: str) -> Iterator[Path]:
+    """A path of the same file that ends in one of them, by which Keras tells its formats, in small letters alone."""
+    if path.name.endswith(suffixes):
+        yield path
+        return
+    with TemporaryDirectory(prefix="edgebench-") as folder:
+        link = Path(folder) / f"model{suffixes[0]}"
+        link.symlink_to(path.absolute())
+        yield link
 
 
 def checked_weights(path: Path, *, arrays: int) -> None:
@@ -72,6 +88,8 @@ def checked_archive(path: Path) -> None:
         config = json.loads(archive.read("config.json")) if damaged is None else {}
     if damaged is not None:
         raise ModelFileError(f"{damaged} inside it is damaged", subject=str(path), fix="fetch or save it again")
+    if isinstance(config, dict):
+        config.pop("compile_config", None)  # the optimizer's and the loss's own objects are not loaded
     _refuse_code(config, path)
 
 
@@ -111,7 +129,7 @@ def checked_legacy(path: Path) -> None:
 
 def _refuse_code(config: Any, path: Path) -> None:
     for part in _objects(config):
-        kind, module = part["class_name"], part.get("module")
+        kind = part["class_name"]
         inner = part.get("config")
         layer = inner.get("name", kind) if isinstance(inner, dict) else kind
         if kind in ("Lambda", "__lambda__"):
@@ -127,12 +145,21 @@ def _refuse_code(config: Any, path: Path) -> None:
                 subject=str(path),
                 fix="rebuild it from Keras' own layers",
             )
-        if isinstance(module, str) and module.partition(".")[0] not in ("keras", "tf_keras", "builtins"):
+        if foreign := _foreign(part):
             raise ModelFileError(
-                f"layer {layer!r} is a {kind} of {module}, code that edgebench does not have",
+                f"layer {layer!r} is {foreign}, code that edgebench does not have",
                 subject=str(path),
                 fix="rebuild it from Keras' own layers",
             )
+
+
+def _foreign(part: dict[str, Any]) -> str | None:
+    """What an object is that Keras does not bring; None for Keras' own."""
+    kind, module = part["class_name"], part.get("module")
+    if isinstance(module, str) and module.partition(".")[0] not in ("keras", "tf_keras", "builtins"):
+        return f"a {kind} of {module}"
+    registered = str(part.get("registered_name") or kind)
+    return f"the custom object {registered!r}" if ">" in registered and registered not in REGISTERED else None
 
 
 def _is_arithmetic(layer: dict[str, Any]) -> bool:

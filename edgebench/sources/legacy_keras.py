@@ -7,7 +7,7 @@ from typing import Any
 
 from edgebench.errors import ModelFileError
 from edgebench.sources.border import one_line, translated
-from edgebench.sources.keras_file import checked_legacy
+from edgebench.sources.keras_file import checked_legacy, named
 
 
 def load_legacy(path: Path) -> tuple[Any, Any]:
@@ -28,8 +28,8 @@ def load_legacy(path: Path) -> tuple[Any, Any]:
 
 
 def _load(keras: Any, path: Path) -> tuple[Any, Any]:
-    model = keras.models.load_model(path, custom_objects=_known_objects(keras), compile=False)
-    return model, keras
+    with named(path, ".h5", ".hdf5") as file:
+        return keras.models.load_model(file, custom_objects=_known_objects(keras), compile=False), keras
 
 
 def _known_objects(keras: Any) -> dict[str, Any]:

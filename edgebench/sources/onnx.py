@@ -10,7 +10,15 @@ from edgebench.digests import sha256_file
 from edgebench.errors import ModelFileError
 from edgebench.sources.batches import answer_in_batches
 from edgebench.sources.border import translated
-from edgebench.sources.contract import Shape, check_inputs, contract_shape, finite_or_refused, outputs_of_heads
+from edgebench.sources.contract import (
+    Shape,
+    check_inputs,
+    contract_shape,
+    finite_or_refused,
+    outputs_left_out,
+    outputs_of_heads,
+)
+from edgebench.sources.onnx_outputs import keep_outputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +37,11 @@ class OnnxModel:
 
     framework = "onnx"
 
-    def __init__(self, model: onnx.ModelProto, heads: Sequence[Head], answers: Sequence[str]) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, heads: Sequence[Head], answers: Sequence[str], *, left_out: tuple[str, ...] = ()
+    ) -> None:
         self.model = model
+        self.left_out = left_out
         self.heads = tuple(heads)
         self._answers = list(answers)
         self._session = session_of(model)
@@ -55,7 +66,10 @@ def from_file(spec: ModelSpec, folder: Path | None) -> OnnxModel:
         _fix_input(model, (1, *contract_shape(spec.input)))
         shapes = _answered(model, (1, *contract_shape(spec.input)))
     places = outputs_of_heads(shapes, spec.heads, path)
-    return OnnxModel(model, spec.heads, [shapes[place][0] for place in places])
+    answers, left_out = [shapes[place][0] for place in places], outputs_left_out(shapes, places)
+    if left_out:
+        keep_outputs(model, answers)
+    return OnnxModel(model, spec.heads, answers, left_out=left_out)
 
 
 def content(spec: ModelSpec, folder: Path | None) -> dict[str, Any]:

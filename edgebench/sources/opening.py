@@ -6,8 +6,9 @@ Refusals are those of the loaders: what holds code, is damaged or is no model is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,15 @@ from edgebench.sources.contract import Shape
 from edgebench.sources.keras import load_archive, named_outputs
 from edgebench.sources.keras_file import HDF5, ZIP
 from edgebench.sources.legacy_keras import load_legacy
-from edgebench.sources.saved_model import load_folder
+from edgebench.sources.rescaling import of_onnx, of_tensorflow, of_tflite, of_torch
+from edgebench.sources.saved_model import load_folder, only_signature
 from edgebench.sources.torch_archive import KINDS, kind_of, refuse_kind
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from edgebench.sources.rescaling import Begin
+    from edgebench.specs.source import TorchModule
 
 OPENERS = {  # by the key of `source` that states the kind
     "keras": "edgebench.sources.opening:open_keras",
@@ -31,9 +36,10 @@ OPENERS = {  # by the key of `source` that states the kind
     "onnx": "edgebench.sources.opening:open_onnx",
     "tflite": "edgebench.sources.opening:open_tflite",
     "exported": "edgebench.sources.opening:open_exported",
+    "torch": "edgebench.sources.opening:open_torch",
 }
 EXPORTED, SAVED = KINDS["archive_format"], KINDS["data.pkl"]
-READ = "a .keras, .h5, .onnx, .tflite or .pt2 file, or a SavedModel folder"
+READ = "a .keras, .h5, .onnx, .tflite, .pt2 or .pth file, or a SavedModel folder"
 SIGNATURE = "serving_default"
 QUANTIZED = re.compile("^QLinear|Integer$|^(De|Dynamic)?QuantizeLinear$")
 
@@ -45,16 +51,18 @@ class Opened:
     Attributes:
         inputs: shape, its batch first and free sizes None, and dtype of each.
         ask: an input of the stated dtype -> name and value of every output.
-        gains: factors by which layers inside multiply the pixels before the first layer with weights.
+        beginning: finds the arithmetic at the net's start.
         layout: "nchw" where the framework's images have their channels first.
-        quantized: whether it computes in whole numbers inside, although it takes floats.
+        quantized: whether it computes in whole numbers inside.
+        signature: which one of a SavedModel's answers.
     """
 
     inputs: tuple[tuple[Shape, str], ...]
     ask: Callable[[np.ndarray], list[tuple[str, np.ndarray]]]
-    gains: tuple[float, ...] = ()
+    beginning: Callable[[], Begin]
     layout: str = "nhwc"
     quantized: bool = False
+    signature: str = ""
 
 
 def recognize(path: Path) -> str:
@@ -76,7 +84,7 @@ def recognize(path: Path) -> str:
     if head[:4] == ZIP:
         return _of_archive(path)
     if path.suffix.lower() in (".pth", ".pt", ".bin"):
-        raise _weights_alone(path)
+        return "torch"
     if path.suffix.lower() == ".onnx":
         return "onnx"
     if path.suffix.lower() in (".keras", ".h5", ".tflite", ".pt2"):
@@ -84,13 +92,32 @@ def recognize(path: Path) -> str:
     raise ModelFileError("is no model that can be imported", subject=str(path), fix=f"name {READ}")
 
 
-def open_model(path: Path, kind: str) -> Opened:
+def open_model(
+    path: Path,
+    kind: str,
+    *,
+    module: TorchModule | None = None,
+    size: tuple[int, int] | None = None,
+    signature: str | None = None,
+) -> Opened:
     """Opens what `recognize` recognized.
 
+    Args:
+        module: what builds the net of a state dict, with absolute paths.
+        size: height and width of the images of such a net, where they are known.
+        signature: which one of a SavedModel's answers; by default `serving_default`, or its only one.
+
     Raises:
-        ModelFileError: it is damaged, or holds code.
+        SpecError: there is no such factory.
+        ModelFileError: it is damaged, holds code, or is a state dict without its net.
     """
-    opened: Opened = resolve(OPENERS, kind, kind="model file")(path)
+    opener = resolve(OPENERS, kind, kind="model file")
+    if module is not None and kind != "torch":
+        raise ModelFileError("holds its net itself", subject=str(path), fix="leave out --factory")
+    if signature is not None and kind != "saved_model":
+        raise ModelFileError("has no signatures", subject=str(path), fix="leave out --signature")
+    options = {"torch": (module, size), "saved_model": (signature,)}.get(kind, ())
+    opened: Opened = opener(path, *options)
     return opened
 
 
@@ -99,7 +126,7 @@ def _of_archive(path: Path) -> str:
     if kind == EXPORTED:
         return "exported"
     if kind == SAVED:
-        raise _weights_alone(path)
+        return "torch"
     if kind is None:
         return "keras"
     raise refuse_kind(path, kind)
@@ -114,9 +141,8 @@ def _weights_alone(path: Path) -> ModelFileError:
     return ModelFileError(
         f"is a state dict of {len(state)} tensors ({ends}): weights without their net and the size of its input",
         subject=str(path),
-        fix="write a spec with `source: {torch: {module: 'net.py:Net', state_dict: "
-        f"{path.name}"
-        + "}}`, where net.py beside it builds the net, or export the net with torch.export to a .pt2 file",
+        fix="add --factory FILE.py:NAME, the function or class that builds the net, or export the net with "
+        "torch.export to a .pt2 file",
     )
 
 
@@ -127,36 +153,30 @@ def open_keras(path: Path) -> Opened:
         model, keras = load_archive(path)
     inputs = getattr(model, "inputs", None) or []
     given = tuple((tuple(tensor.shape), str(getattr(tensor.dtype, "name", tensor.dtype))) for tensor in inputs)
-    names = list(named_outputs(model, keras)) if inputs else []
+    names = list(named_outputs(model, keras)) if len(inputs) == 1 else []
 
     def ask(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
         answer = model(x, training=False)
         values = list(answer.values()) if isinstance(answer, dict) else _listed(answer)
         return [(name, value.numpy()) for name, value in zip(names, values, strict=True)]
 
-    return Opened(given, ask, gains=tuple(_gains(model)))
+    def beginning() -> Begin:
+        import tensorflow as tf
+
+        function = tf.function(lambda image: model(image, training=False))
+        return of_tensorflow(function.get_concrete_function(tf.TensorSpec(given[0][0], tf.float32)))
+
+    return Opened(given, ask, beginning)
 
 
 def _listed(answer: Any) -> list[Any]:
     return list(answer) if isinstance(answer, list | tuple) else [answer]
 
 
-def _gains(model: Any) -> Iterable[float]:
-    import numpy as np
-
-    for layer in model.layers:
-        kind = type(layer).__name__
-        if kind == "Rescaling":
-            yield float(np.mean(layer.scale))
-        elif kind == "Normalization":
-            yield float(np.mean(1 / np.sqrt(np.maximum(np.asarray(layer.variance, np.float64), 1e-12))))
-        elif layer.weights:
-            return
-
-
-def open_saved_model(path: Path) -> Opened:
-    loaded = load_folder(path, SIGNATURE)
-    function = loaded.signatures[SIGNATURE]
+def open_saved_model(path: Path, signature: str | None = None) -> Opened:
+    name = signature or only_signature(path) or SIGNATURE
+    loaded = load_folder(path, name)
+    function = loaded.signatures[name]
     given = function.structured_input_signature[1]
     inputs = tuple(
         (tuple(tensor.shape) if tensor.shape.rank is not None else (), tensor.dtype.name) for tensor in given.values()
@@ -165,10 +185,10 @@ def open_saved_model(path: Path) -> Opened:
     def ask(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
         import tensorflow as tf
 
-        answer = loaded.signatures[SIGNATURE](**{next(iter(given)): tf.constant(x)})  # keeps the variables
+        answer = loaded.signatures[name](**{next(iter(given)): tf.constant(x)})  # keeps the variables
         return [(name, value.numpy()) for name, value in sorted(answer.items())]
 
-    return Opened(inputs, ask)
+    return Opened(inputs, ask, partial(of_tensorflow, function), signature=name)
 
 
 def open_onnx(path: Path) -> Opened:
@@ -182,35 +202,16 @@ def open_onnx(path: Path) -> Opened:
         return list(zip(names, session.run(names, {session.get_inputs()[0].name: x}), strict=True))
 
     quantized = any(QUANTIZED.search(node.op_type) for node in model.graph.node)
-    return Opened(inputs, ask, gains=tuple(_onnx_gains(model)), layout="nchw", quantized=quantized)
-
-
-def _onnx_gains(model: Any) -> Iterable[float]:
-    """Of the operators between the image and the first with weights."""
-    import numpy as np
-    from onnx import numpy_helper
-
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    at = model.graph.input[0].name if model.graph.input else ""
-    for node in model.graph.node:  # in topological order
-        if node.op_type == "Constant" and node.attribute[0].HasField("t"):
-            constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-        if at not in node.input:
-            continue
-        others = [constants[name] for name in node.input if name in constants]
-        if node.op_type not in ("Mul", "Div", "Sub", "Add", "Cast", "Transpose", "Identity"):
-            return
-        if node.op_type in ("Mul", "Div") and others:
-            factor = float(np.mean(np.abs(others[0].astype(np.float64))))
-            yield factor if node.op_type == "Mul" else 1 / factor if factor else 1.0
-        at = node.output[0]
+    return Opened(inputs, ask, partial(of_onnx, model), layout="nchw", quantized=quantized)
 
 
 def open_tflite(path: Path) -> Opened:
     with translated(path, tflite.NOT_RUN, fix=tflite.CONVERT_AGAIN):
-        interpreter = tflite.interpreter_of(path.read_bytes())
+        data = path.read_bytes()
+        interpreter = tflite.interpreter_of(data)
         inputs = tuple(tflite.described(interpreter))
         interpreter.allocate_tensors()
+        quantized = any(len(tensor["quantization_parameters"]["scales"]) for tensor in interpreter.get_tensor_details())
 
     def ask(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
@@ -219,13 +220,24 @@ def open_tflite(path: Path) -> Opened:
             (tensor["name"], interpreter.get_tensor(tensor["index"])) for tensor in interpreter.get_output_details()
         ]
 
-    return Opened(inputs, ask)
+    return Opened(inputs, ask, partial(of_tflite, data), quantized=quantized)
 
 
 def open_exported(path: Path) -> Opened:
     open_program = resolve({"pt2": "edgebench.sources.torch_exported:open_program"}, "pt2", kind="reader")
     inputs, net = open_program(path)
+    return Opened(tuple(inputs), _asking(net), partial(of_torch, net), layout="nchw")
 
+
+def open_torch(path: Path, module: TorchModule | None, size: tuple[int, int] | None) -> Opened:
+    if module is None:
+        raise _weights_alone(path)
+    open_net = resolve({"net": "edgebench.sources.torch_trial:open_net"}, "net", kind="reader")
+    inputs, net = open_net(path, module, size)
+    return Opened(tuple(inputs), _asking(net), lambda: lambda x: x, layout="nchw")
+
+
+def _asking(net: Any) -> Callable[[np.ndarray], list[tuple[str, np.ndarray]]]:
     def ask(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
         import torch
 
@@ -234,4 +246,4 @@ def open_exported(path: Path) -> Opened:
         with torch.inference_mode():
             return [(name, tensor.numpy()) for name, tensor in named_outputs(net(torch.from_numpy(x)))]
 
-    return Opened(tuple(inputs), ask, layout="nchw")
+    return ask

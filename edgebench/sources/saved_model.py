@@ -1,4 +1,4 @@
-"""TensorFlow SavedModels as sources: one signature of one image and as many outputs as the spec has heads."""
+"""TensorFlow SavedModels as sources: one signature of one image, and its outputs that the spec has heads for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.errors import ModelFileError
 from edgebench.sources.batches import BATCH, answer_in_batches
 from edgebench.sources.border import translated
-from edgebench.sources.contract import check_inputs, finite_or_refused, outputs_of_heads
+from edgebench.sources.contract import check_inputs, finite_or_refused, outputs_left_out, outputs_of_heads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,10 +46,11 @@ class SavedModel:
 
     framework = "tensorflow"
 
-    def __init__(self, model: Signature, heads: Sequence[Head]) -> None:
+    def __init__(self, model: Signature, heads: Sequence[Head], *, left_out: tuple[str, ...] = ()) -> None:
         import tensorflow as tf
 
         self.model = model
+        self.left_out = left_out
         self.heads = tuple(heads)
         batch, *shape = model.inputs[0].shape
         self._batch = batch or BATCH
@@ -91,7 +92,8 @@ def from_folder(spec: ModelSpec, folder: Path | None) -> SavedModel:
     with translated(path, "cannot be run", fix="save it again for one input of the spec's size"):
         outputs = [(name, list(value.shape)) for name, value in sorted(function.structured_outputs.items())]
     places = outputs_of_heads(outputs, spec.heads, path)
-    return SavedModel(Signature(loaded, source.signature, [outputs[place][0] for place in places]), spec.heads)
+    signature = Signature(loaded, source.signature, [outputs[place][0] for place in places])
+    return SavedModel(signature, spec.heads, left_out=outputs_left_out(outputs, places))
 
 
 def load_folder(path: Path, signature: str) -> Any:
@@ -104,11 +106,20 @@ def load_folder(path: Path, signature: str) -> Any:
         signatures = loaded.signatures
     if signature not in signatures:
         raise ModelFileError(
-            f"has no signature {signature!r}, only {', '.join(signatures) or 'none at all'}",
+            f"has no signature {signature!r}, {'only ' + ', '.join(signatures) if signatures else 'nor any other'}",
             subject=str(path),
-            fix="state `signature` under `source`, or save it with tf.saved_model.save(..., signatures=...)",
+            fix="state `signature` under `source` (`--signature` to import), or save it with tf.saved_model.save(..., "
+            "signatures=...)",
         )
     return loaded
+
+
+def only_signature(path: Path) -> str | None:
+    """The one that a SavedModel has beside what its variables are restored by; None where there are several."""
+    with translated(path, "cannot be read as a SavedModel", fix="save or fetch it again"):
+        stored = _stored(path)
+        names = {name for meta in stored.meta_graphs for name in meta.signature_def} - {"__saved_model_init_op"}
+    return names.pop() if len(names) == 1 else None
 
 
 def _check_input(function: Any, spec: ModelSpec, path: Path) -> None:
@@ -125,10 +136,7 @@ def _check_input(function: Any, spec: ModelSpec, path: Path) -> None:
 def _refuse_code(path: Path) -> None:
     """Looks at every operator of the file before TensorFlow, which may run some while it loads."""
     with translated(path, "cannot be read as a SavedModel", fix="save or fetch it again"):
-        from tensorflow.core.protobuf import saved_model_pb2
-
-        stored = saved_model_pb2.SavedModel()
-        stored.ParseFromString((path / "saved_model.pb").read_bytes())
+        stored = _stored(path)
         nodes = [node for meta in stored.meta_graphs for node in meta.graph_def.node]
         functions = [function for meta in stored.meta_graphs for function in meta.graph_def.library.function]
         kinds = {node.op for node in nodes} | {node.op for function in functions for node in function.node_def}
@@ -138,3 +146,12 @@ def _refuse_code(path: Path) -> None:
             subject=str(path),
             fix="save the net alone, without its reading of files",
         )
+
+
+def _stored(path: Path) -> Any:
+    """The protocol buffer of a SavedModel; nothing of it is run."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    stored = saved_model_pb2.SavedModel()
+    stored.ParseFromString((path / "saved_model.pb").read_bytes())
+    return stored

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from edgebench.errors import ModelFileError
 from edgebench.sources.batches import answer_in_batches
 from edgebench.sources.border import translated
-from edgebench.sources.contract import Shape, check_inputs, outputs_of_heads
+from edgebench.sources.contract import Shape, check_inputs, outputs_left_out, outputs_of_heads
+from edgebench.sources.tflite_outputs import with_outputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +34,11 @@ class TfliteModel:
 
     framework = "tflite"
 
-    def __init__(self, model: bytes, heads: Sequence[Head], places: Sequence[int]) -> None:
+    def __init__(
+        self, model: bytes, heads: Sequence[Head], places: Sequence[int], *, left_out: tuple[str, ...] = ()
+    ) -> None:
         self.model = model
+        self.left_out = left_out
         self.heads = tuple(heads)
         self._places = list(places)
         self._interpreter = interpreter_of(model)
@@ -78,7 +82,12 @@ def from_file(spec: ModelSpec, folder: Path | None) -> TfliteModel:
     with translated(path, NOT_RUN, fix=CONVERT_AGAIN):
         interpreter.allocate_tensors()
         outputs = [(tensor["name"], tensor["shape"].tolist()) for tensor in interpreter.get_output_details()]
-    return TfliteModel(data, spec.heads, outputs_of_heads(outputs, spec.heads, path))
+    places = outputs_of_heads(outputs, spec.heads, path)
+    if not (left_out := outputs_left_out(outputs, places)):
+        return TfliteModel(data, spec.heads, places)
+    with translated(path, "cannot be written without the outputs that are left out", fix=CONVERT_AGAIN):
+        kept = with_outputs(data, places)
+        return TfliteModel(kept, spec.heads, [sorted(places).index(place) for place in places], left_out=left_out)
 
 
 def _refuse_quantized(kinds: set[str], path: Path) -> None:
@@ -112,3 +121,15 @@ def interpreter_of(data: bytes) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     return Interpreter(model_content=data, num_threads=1)
+
+
+def keeping_interpreter(data: bytes) -> Any:
+    """One whose every intermediate tensor can be read; a delegate would leave those inside it unwritten."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    return Interpreter(
+        model_content=data,
+        num_threads=1,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )

@@ -15,7 +15,7 @@ from torch import nn
 from edgebench.errors import ModelFileError
 from edgebench.sources.batches import answer_in_batches
 from edgebench.sources.border import translated
-from edgebench.sources.contract import contract_shape, finite_or_refused, outputs_of_heads
+from edgebench.sources.contract import contract_shape, finite_or_refused, outputs_left_out, outputs_of_heads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,8 +49,11 @@ class TorchModel:
 
     framework = "torch"
 
-    def __init__(self, model: InHeadOrder, heads: Sequence[Head], *, batch: int = BATCH) -> None:
+    def __init__(
+        self, model: InHeadOrder, heads: Sequence[Head], *, batch: int = BATCH, left_out: tuple[str, ...] = ()
+    ) -> None:
         self.model = model
+        self.left_out = left_out
         self.heads = tuple(heads)
         self._batch = batch
 
@@ -105,9 +108,10 @@ def fitted(net: nn.Module, spec: ModelSpec, path: Path, *, batch: int | None = N
     problem = f"does not take {'x'.join(map(str, shape))} ({spec.input.layout}, {spec.input.color})"
     fix = "correct input.size, input.color or input.layout (nets of PyTorch take nchw, as a rule)"
     with translated(path, problem, fix=fix), torch.inference_mode():
-        outputs = named_outputs(net(torch.zeros(shape)))
-    places = outputs_of_heads([(name, tuple(tensor.shape)) for name, tensor in outputs], spec.heads, path)
-    return TorchModel(InHeadOrder(net, places), spec.heads, batch=batch or BATCH)
+        outputs = [(name, tuple(tensor.shape)) for name, tensor in named_outputs(net(torch.zeros(shape)))]
+    places = outputs_of_heads(outputs, spec.heads, path)
+    left_out = outputs_left_out(outputs, places)
+    return TorchModel(InHeadOrder(net, places), spec.heads, batch=batch or BATCH, left_out=left_out)
 
 
 def named_outputs(answer: Any) -> list[tuple[str, torch.Tensor]]:

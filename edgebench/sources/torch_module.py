@@ -5,8 +5,10 @@ PyTorch is an optional extra; this module is imported by name only where such a 
 
 from __future__ import annotations
 
+import contextlib
+import pickletools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,10 @@ SHOWN = 3
 """Names in a message about many."""
 FORBIDDEN = re.compile(r"(?:GLOBAL|function) (\S+)")
 """How the reader of weights alone names what it does not load."""
+REASON = re.compile(r"WeightsUnpickler error:\s*(.+)")
+"""What that reader says of the file, after advice to trust it."""
+PACKAGES = ("torch", "collections", "numpy")
+"""Of what weights name beside tensors."""
 SAVE = "save it with torch.save(model.state_dict(), FILE)"
 
 
@@ -45,6 +51,12 @@ def from_factory(spec: ModelSpec, folder: Path | None) -> TorchModel:
             breaks the contract.
     """
     source: Any = spec.source
+    return fitted(built(spec, folder), spec, _path(spec, folder) or Path(source.torch.module))
+
+
+def built(spec: ModelSpec, folder: Path | None) -> nn.Module:
+    """The net of the user's factory with its weights, in evaluation mode; raises as `from_factory` does."""
+    source: Any = spec.source
     torch.manual_seed(RANDOM_SEED)
     net = torch_factory.build(spec, folder)
     if not isinstance(net, nn.Module):
@@ -53,7 +65,7 @@ def from_factory(spec: ModelSpec, folder: Path | None) -> TorchModel:
             subject=source.torch.module,
             fix="let the factory return the net",
         )
-    return _loaded(net, spec, folder, known_as=Path(source.torch.module))
+    return _loaded(net, _path(spec, folder))
 
 
 def from_zoo(spec: ModelSpec, folder: Path | None) -> TorchModel:
@@ -64,15 +76,19 @@ def from_zoo(spec: ModelSpec, folder: Path | None) -> TorchModel:
         ModelFileError: the state dict holds code, is damaged, or of another net.
     """
     torch.manual_seed(RANDOM_SEED)
-    return _loaded(build(spec), spec, folder, known_as=Path(spec.name))
+    path = _path(spec, folder)
+    return fitted(_loaded(build(spec), path), spec, path or Path(spec.name))
 
 
-def _loaded(net: nn.Module, spec: ModelSpec, folder: Path | None, *, known_as: Path) -> TorchModel:
-    path = known_as
-    if not spec.has_random_weights:
-        path = spec.source_file(folder)
+def _path(spec: ModelSpec, folder: Path | None) -> Path | None:
+    """Of the state dict; None where the weights are random."""
+    return None if spec.has_random_weights else spec.source_file(folder)
+
+
+def _loaded(net: nn.Module, path: Path | None) -> nn.Module:
+    if path is not None:
         _load_into(net, path)
-    return fitted(net.cpu().eval(), spec, path)
+    return net.cpu().eval()
 
 
 def _load_into(net: nn.Module, path: Path) -> None:
@@ -110,16 +126,37 @@ def read_state(path: Path) -> Mapping[str, torch.Tensor]:
         with translated(path, "cannot be read as a state dict", fix=SAVE):
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
     except ModelFileError as exc:
-        if found := FORBIDDEN.search(str(exc.__cause__)):
-            raise ModelFileError(
-                f"holds {found.group(1)}, which is code and not weights, and is not loaded", subject=str(path), fix=SAVE
-            ) from exc
-        raise
+        raise _refusal(path, str(exc.__cause__), is_archive=is_archive) or exc from exc.__cause__
     state = next((state[key] for key in INNER if isinstance(state, Mapping) and key in state), state)
     if not isinstance(state, Mapping) or not state or not all(isinstance(t, torch.Tensor) for t in state.values()):
         raise ModelFileError("holds no state dict of tensors alone", subject=str(path), fix=SAVE)
     parallel = all(name.startswith(PARALLEL) for name in state)
     return {name.removeprefix(PARALLEL) if parallel else name: tensor for name, tensor in state.items()}
+
+
+def _refusal(path: Path, said: str, *, is_archive: bool) -> ModelFileError | None:
+    """What is wrong with a file, in place of PyTorch's advice to run it all the same."""
+    found = FORBIDDEN.search(said)
+    code = found.group(1) if found else None if is_archive else next(_foreign(path), None)
+    if code:
+        problem = f"holds {code}, which is code and not weights, and is not loaded"
+        return ModelFileError(problem, subject=str(path), fix=SAVE)
+    if reason := REASON.search(said):
+        return ModelFileError(f"cannot be read as a state dict ({reason.group(1)})", subject=str(path), fix=SAVE)
+    return None
+
+
+def _foreign(path: Path) -> Iterator[str]:
+    """What a plain pickle names of other packages, read without unpickling it, as far as it can be read."""
+    texts: list[str] = []
+    with path.open("rb") as file, contextlib.suppress(ValueError):
+        for opcode, argument, _ in pickletools.genops(file):
+            if opcode.name == "GLOBAL":
+                texts = str(argument).split(" ", 1)
+            elif isinstance(argument, str):
+                texts = [*texts, argument][-2:]
+            if opcode.name in ("GLOBAL", "STACK_GLOBAL") and texts and texts[0].partition(".")[0] not in PACKAGES:
+                yield ".".join(texts)
 
 
 def _some(names: list[str]) -> str:

@@ -9,10 +9,14 @@ from pydantic import AfterValidator, Field, model_validator
 from edgebench.frozen import Frozen
 
 Output = Annotated[
-    Annotated[int, Field(ge=0)] | None,
-    Field(description="which of the model's outputs, counted from 0, where it is not called as the head"),
+    Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None,
+    Field(
+        description="which of the model's outputs, by name or counted from 0, where it is not called as the head; "
+        "outputs that are no head's are left out"
+    ),
 ]
-Activation = Literal["softmax", "logits"]
+Activation = Literal["softmax", "logits", "sigmoid"]
+"""What class scores are: probabilities that add up to 1, any numbers, or a probability for each class on its own."""
 
 
 def _not_reserved(name: str) -> str:

@@ -203,6 +203,7 @@ class ModelSpec(Stated):
         if max(classes, len(self.heads) - classes) > 1:
             raise ValueError(
                 "two heads are of one kind: state at most one of `expression` and `classes`, for an image has one "
-                "class, and one of `valence_arousal` and `regression`, which may have several targets"
+                "class, and one of `valence_arousal` and `regression`, which may have several targets; outputs of the "
+                "model that are no head's are left out"
             )
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
@@ -14,6 +15,12 @@ from edgebench.errors import ConversionError, EdgebenchError, MissingPackage, Mo
 from edgebench.registry import install
 
 LONGEST_PROBLEM = 300
+LACKING = re.compile(r"error: 'tf\.(\w+)' op is neither a custom op nor a flex op")
+"""How TensorFlow Lite's converter says that its format has no such operator, before a dump of the net."""
+OPERATION = re.compile(r"see current operation: (.+)")
+LOCATED = re.compile(r":\d+: error: (.+)")
+"""What a compiler of the MLIR kind says is wrong; pages of context come after it."""
+LEAVE_OUT = "save the model in float32 and of TensorFlow Lite's own operators, or leave out tflite (--formats)"
 
 
 @contextmanager
@@ -40,7 +47,10 @@ def _crossing(error: type[EdgebenchError], problem: str, *, subject: str, fix: s
     except Exception as exc:  # converters raise whatever they like, from AssertionError to a bare Exception
         if isinstance(full := refusal(exc, subject=subject), StoreError):
             raise full from exc
-        raise error(problem.format(last_line(exc)), subject=subject, fix=fix) from exc
+        lacking = unsupported(exc)
+        raise error(
+            problem.format(lacking or last_line(exc)), subject=subject, fix=LEAVE_OUT if lacking else fix
+        ) from exc
 
 
 def converting(subject: Path) -> AbstractContextManager[None]:
@@ -54,10 +64,19 @@ def reading(file: Path) -> AbstractContextManager[None]:
     return _crossing(ModelFileError, "cannot be read ({})", subject=str(file), fix=fix)
 
 
+def unsupported(exc: Exception) -> str:
+    """Which operators TensorFlow Lite does not have, and that they are in float16 where that is why; else nothing."""
+    names = dict.fromkeys(LACKING.findall(str(exc)))
+    kind = " in float16" if names and all("f16>" in line for line in OPERATION.findall(str(exc))) else ""
+    return f"TensorFlow Lite has no {', '.join(names)}{kind}" if names else ""
+
+
 def last_line(exc: Exception) -> str:
-    """The last line of a message that says something; converters put causes after pages of context."""
+    """The first error that a compiler located, else the last line of a message that says something: other converters
+    put causes after pages of context."""
     lines = [line.strip() for line in str(exc).splitlines()]
-    said = next((line for line in reversed(lines) if any(char.isalpha() for char in line)), "")
+    located = LOCATED.search(str(exc))
+    said = located.group(1) if located else next((ln for ln in reversed(lines) if any(map(str.isalpha, ln))), "")
     problem = said if " " in said else f"{type(exc).__name__} {said}".rstrip()
     return problem if len(problem) <= LONGEST_PROBLEM else problem[: LONGEST_PROBLEM - 3] + "..."
 

@@ -18,8 +18,8 @@ Row = TypeVar("Row")
 def count(operators: Iterable[tuple[str, Precision]], compute: frozenset[str]) -> Operators:
     """Counts (operator type, what it computes in) pairs. `compute` names convolutions and matrix products.
 
-    `total`, `by_type` and `by_precision` count everything; `int8` and `float` leave out `CONVERSIONS`, and what computes
-    in neither, such as shapes.
+    `total`, `by_type` and `by_precision` count everything; `int8` and `float` leave out `CONVERSIONS`, and what
+    computes in neither, such as shapes.
     """
     rows = list(operators)
     by_precision: dict[str, dict[Precision, int]] = {}

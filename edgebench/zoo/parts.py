@@ -37,7 +37,7 @@ def output_layer(head: Head, *, affect: Affect) -> keras.layers.Layer:
         activation = affect if head.kind == "valence_arousal" else "linear"
         return keras.layers.Dense(head.width, activation=activation, name=head.name)
     return keras.layers.Dense(
-        head.width, activation="softmax" if head.activation == "softmax" else None, name=head.name
+        head.width, activation=None if head.activation == "logits" else head.activation, name=head.name
     )
 
 

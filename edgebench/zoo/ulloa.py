@@ -38,7 +38,7 @@ def _net(name: str, contract: InputContract, heads: Sequence[Head]) -> Any:
         raise SpecError(
             f"takes images of at least {SMALLEST_SIZE}x{SMALLEST_SIZE}", subject=name, fix="raise input.size"
         )
-    if len(heads) != 1 or getattr(heads[0], "activation", "logits") == "softmax":
+    if len(heads) != 1 or getattr(heads[0], "activation", "logits") != "logits":
         raise SpecError("answers one head, without an activation", subject=name, fix="state one head, or logits")
     return resolve(NETS, name, kind="architecture")(outputs=heads[0].width)
 

@@ -95,6 +95,21 @@ def test_few_images_cannot_tell(edgebench, net: Path, patches: Path) -> None:
     assert "cannot tell: fewer than 30 labelled images decide nothing" in answer.stdout
 
 
+def test_weights_alone_are_one_line_that_says_what_to_give(edgebench, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch, an optional extra, is not installed")
+    torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "net.pth")
+    answer = edgebench("models", "import", "net.pth")
+    assert (answer.returncode, answer.stderr.count("\n")) == (5, 1)
+    assert "add --factory FILE.py:NAME" in answer.stderr
+
+
+@pytest.mark.parametrize("size", ["0", "1x2x3", "48x", "-1", "big"])
+def test_what_is_no_size_is_refused_before_anything_is_read(edgebench, size: str) -> None:
+    answer = edgebench("models", "import", "net.onnx", f"--size={size}")
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert "write --size 224 or --size HEIGHTxWIDTH" in answer.stderr
+
+
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x08\x07" + b"\xff" * 50])
 def test_a_damaged_file_is_one_line(edgebench, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "net.onnx").write_bytes(data)

@@ -13,6 +13,7 @@ from edgebench.metrics.agreement import (
     margins,
 )
 from edgebench.metrics.annotators import alpha
+from edgebench.metrics.confusion import from_confusion
 from edgebench.metrics.expression import confusion
 
 # Cohen (1960), A coefficient of agreement for nominal scales, his table of two judges: 200 patients.
@@ -73,3 +74,14 @@ def test_counts_of_a_matrix_are_those_of_its_samples(pairs: np.ndarray) -> None:
     truth, outputs = pairs[:, 0], np.eye(4)[pairs[:, 1]]
     sums = COHENS_KAPPA.statistics(outputs, truth).sum(axis=0)
     assert np.array_equal(sums, margins(confusion(outputs, truth)))
+
+
+@pytest.mark.parametrize(("accuracy", "kappa"), [(0.58, 0.51), (0.56, 0.50), (0.58, 0.52)])
+def test_the_printed_kappa_lies_where_the_printed_accuracy_allows(accuracy: float, kappa: float) -> None:
+    # Hewitt and Gunes: baseline, AlexNet and MobileNet alike, VGG. What is printed was rounded, both times.
+    lowest, highest = (
+        from_confusion((rate * np.eye(8) + (1 - rate) / 7 * (1 - np.eye(8))), scale="rows", class_counts="equal")
+        for rate in (accuracy - 0.005, accuracy + 0.005)
+    )
+    assert lowest.metrics["cohens_kappa"].value <= kappa + 0.005
+    assert highest.metrics["cohens_kappa"].value >= kappa - 0.005

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgebench.metrics.affect import RMSE_VALENCE
-from edgebench.metrics.cells import CELL_RMSE_AROUSAL, CELL_RMSE_VALENCE, CELLS, heat_map
+from edgebench.metrics.cells import CELL_RMSE_AROUSAL, CELL_RMSE_VALENCE, CELLS, affect_errors, heat_map
 
 
 def test_a_rare_cell_weighs_as_much_as_a_crowded_one() -> None:
@@ -37,6 +37,23 @@ def test_the_mean_of_the_map_is_the_metric() -> None:
     assert np.array_equal(np.isnan(found.arousal), found.counts == 0)
     assert CELL_RMSE_VALENCE.of(outputs, truth) == pytest.approx(np.nanmean(found.valence))
     assert CELL_RMSE_AROUSAL.of(outputs, truth) == pytest.approx(np.nanmean(found.arousal))
+
+
+def test_a_record_holds_the_cells_with_a_label_and_their_mean_is_the_metric() -> None:
+    truth, outputs = np.random.default_rng(2).uniform(-1, 1, (2, 500, 2))
+    found = heat_map(outputs, truth)
+    record = affect_errors(found)
+    assert record is not None
+    assert sum(record.labels) == 500
+    assert len(record.labels) == (found.counts > 0).sum()
+    assert np.mean(record.valence_rmse) == pytest.approx(CELL_RMSE_VALENCE.of(outputs, truth), abs=1e-4)
+    last = record.valence[-1], record.arousal[-1]
+    assert record.labels[-1] == found.counts[last]
+    assert record.arousal_rmse[-1] == pytest.approx(found.arousal[last], abs=1e-4)
+
+
+def test_without_a_label_of_both_there_is_no_record() -> None:
+    assert affect_errors(heat_map(np.zeros((2, 2)), np.array([[np.nan, 0], [0, np.nan]]))) is None
 
 
 def test_scipy_bins_likewise() -> None:

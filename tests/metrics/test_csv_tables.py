@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edgebench.errors import DataError
-from edgebench.metrics.csv_tables import read_confusion, read_rows
+from edgebench.metrics.csv_tables import adds_up, half_units, read_confusion, read_rows
 
 CELLS = [[3, 1], [2, 4]]
 
@@ -57,6 +57,10 @@ def test_tables_are_read_with_and_without_labels(tmp_path: Path, text: str, labe
         ("1,0\n0,1", "counts"),
         ("60,10\n10,20", "counts"),
         ("80,20\n0,0", "rows"),
+        ("53.2,10.4,36.4\n1.0,95.0,4.0\n20.05,5.0,75.0", "rows"),
+        ("33%,33%,33%\n50%,25%,25%\n0%,0%,100%", "rows"),
+        ("0.3,0\n0,0.7", "all"),
+        ("0.301,0\n0,0.7", "all"),
     ],
 )
 def test_what_the_cells_are_follows_from_their_sums(tmp_path: Path, text: str, scale: str) -> None:
@@ -95,6 +99,39 @@ def test_what_is_no_confusion_matrix_is_refused_by_name(tmp_path: Path, text: st
     with pytest.raises(DataError, match=said) as refused:
         read_confusion(write(tmp_path, text))
     assert "matrix.csv" in refused.value.subject
+
+
+def test_cells_that_say_nothing_are_answered_with_the_option(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refused:
+        read_confusion(write(tmp_path, "0.5,1.7\n2.2,4.1\n"))
+    assert "--cells" in refused.value.fix
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_labels_keep_their_commas_and_line_breaks(tmp_path: Path, mark: str) -> None:
+    text = f'\n"c,at"{mark}"d\nog"\n\n"x;y"{mark}"0,5"\n"1\t2"{mark}"-1,5e-3"\n"7,5 %"{mark}"1,234,5"\n'
+    comma = mark == ","
+    assert read_rows(write(tmp_path, text)) == [
+        ["c,at", "d\nog"],
+        ["x;y", "0,5" if comma else "0.5"],
+        ["1\t2", "-1,5e-3" if comma else "-1.5e-3"],
+        ["7,5 %" if comma else "7.5 %", "1,234,5"],
+    ]
+
+
+@given(
+    shares=arrays(np.float64, st.integers(2, 9), elements=st.floats(0.001, 1)).map(lambda x: x / x.sum()),
+    digits=st.lists(st.integers(1, 4), min_size=9, max_size=9),
+    total=st.sampled_from([1, 100]),
+)
+def test_rounded_shares_add_up_however_many_digits_each_has(shares: np.ndarray, digits: list[int], total: int) -> None:
+    cells = [f"{share * total:.{places}f}" for share, places in zip(shares, digits, strict=False)]
+    assert adds_up(np.array(cells, np.float64), half_units(cells), total=total)
+    assert not adds_up(np.array([*cells, str(total)], np.float64), half_units([*cells, "1.0000"]), total=total / 3)
+
+
+def test_nothing_rounds_below_zero() -> None:
+    assert not adds_up(np.array([1.0, 1, 0, 0, 0, 0, 0, 0]), 0.25, total=1)
 
 
 def test_what_is_no_file_of_text_is_refused(tmp_path: Path) -> None:

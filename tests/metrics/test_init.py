@@ -127,6 +127,12 @@ def test_a_softmax_stays_as_the_device_returned_it() -> None:
     assert np.array_equal(canonical(outputs, EXPRESSION), outputs)
 
 
+def test_sigmoids_become_their_share_of_the_sum() -> None:
+    head = LOGITS.model_copy(update={"activation": "sigmoid"})
+    found = canonical(np.array([[0.9, 0.6, 0.0], [0.0, 0.0, 0.0]], np.float32), head)
+    assert np.allclose(found, [[0.6, 0.4, 0.0], [1 / 3] * 3])
+
+
 @pytest.mark.parametrize("limits", [(-10.0, 10.0), (0.0, 1.0), (1.0, 9.0)])
 def test_valence_and_arousal_go_from_the_range_of_the_head_to_one(limits: tuple[float, float]) -> None:
     low, high = limits

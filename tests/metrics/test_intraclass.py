@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,6 +29,14 @@ def test_it_lies_between_concordance_and_correlation(rows: np.ndarray) -> None:
         sizes = [abs(metric.of(outputs, truth) or 0.0) for metric in (CCC_VALENCE, ICC_VALENCE, PCC_VALENCE)]
         assert sizes[0] <= sizes[1] + 1e-9
         assert sizes[1] <= sizes[2] + 1e-9
+
+
+def test_four_judges_agree_as_shrout_and_fleiss_print_it() -> None:
+    # Shrout and Fleiss (1979), table 2; ICC(3,1) = 0.71, of two judges 2 cov / (var + var): pooled over the pairs.
+    judges = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]).T / 10
+    twos = [np.stack([one, other], axis=1) for one, other in combinations(judges, 2)]
+    values = [ICC_VALENCE.of(two, two[:, ::-1]) for two in twos]
+    assert np.average(values, weights=[two.var(axis=0).sum() for two in twos]) == pytest.approx(0.71, abs=0.005)
 
 
 def test_a_shift_of_all_answers_costs_nothing() -> None:

@@ -1,10 +1,13 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from edgebench.errors import DataError, NonFiniteOutput, NothingMeasured
-from edgebench.metrics import canonical, metric, metrics_of
-from edgebench.metrics.sampling import judged_by, labelled, sample
-from edgebench.specs.model import ExpressionHead, ValenceArousalHead
+from edgebench.metrics import canonical, metric, metrics_of, sampling
+from edgebench.metrics.ranking import AUC_PR, AUC_ROC
+from edgebench.metrics.sampling import judged_by, labelled, sample, whole_draws
+from edgebench.specs.model import ClassesHead, ExpressionHead, ValenceArousalHead
 
 EXPRESSION = ExpressionHead(kind="expression", name="face", labels=("neutral", "happy", "sad"), activation="logits")
 AFFECT = ValenceArousalHead(kind="valence_arousal", name="va", range=(-10, 10))
@@ -91,3 +94,58 @@ def test_without_any_label_nothing_is_measured() -> None:
     truth = {"expression": np.full(4, -1), "valence_arousal": np.full((4, 2), np.nan)}
     with pytest.raises(NothingMeasured):
         sample({"net": outputs}, truth, HEADS, resamples=5)
+
+
+def test_values_and_draws_do_not_depend_on_how_many_images_are_looked_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outputs, truth = case()
+    whole = sample({"net": outputs}, truth, HEADS, resamples=20)["net"]
+    monkeypatch.setattr(sampling, "_CHUNK", 30)  # ten images of three classes
+    parts = sample({"net": outputs}, truth, HEADS, resamples=20)["net"]
+    assert parts.values == whole.values
+    assert all(np.array_equal(parts.draws[name], whole.draws[name]) for name in JUDGING)
+
+
+def test_sparse_counts_give_the_draws_of_dense_ones() -> None:
+    outputs, truth = case()
+    sampled = sample({"net": outputs}, truth, (EXPRESSION,), resamples=40)["net"]
+    random = np.random.default_rng((0, 0)).integers(0, 60, (40, 60))
+    answers = canonical(outputs["face"], EXPRESSION)
+    for name in ("macro_f1", "macro_precision", "krippendorff_alpha"):
+        assert sampled.evidence(name) == "counts"
+        again = [metric(name).of(answers[row], truth["expression"][row]) for row in random]
+        assert np.array_equal(sampled.draws[name], again)
+
+
+def test_a_thousand_classes_keep_a_few_numbers_of_each_image() -> None:
+    random = np.random.default_rng(0)
+    images, classes = 1000, 1000
+    head = ClassesHead(kind="classes", name="out", labels=tuple(f"c{place}" for place in range(classes)))
+    truth = {"classes": random.integers(0, classes, images)}
+    outputs = {name: {"out": random.random((images, classes), np.float32)} for name in ("one", "two", "three")}
+    tracemalloc.start()
+    kept = sample(outputs, truth, [head], resamples=100)
+    after, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert set(kept["one"].samples.values()) == {images}
+    assert after < 1 << 20  # counts of one variant as a table: 24 MB
+    assert peak < 40 << 20
+
+
+def test_areas_under_curves_are_drawn_over_the_images_of_the_other_metrics() -> None:
+    outputs, truth = case()
+    draws = whole_draws(outputs["face"], truth["expression"], EXPRESSION, seed=4)
+    assert list(draws) == ["auc_roc", "auc_pr"]
+    answers = canonical(outputs["face"], EXPRESSION)
+    drawn = np.random.default_rng((0, 4)).integers(0, 60, (200, 60))
+    for found in (AUC_ROC, AUC_PR):
+        again = [found.of(answers[row], truth["expression"][row]) for row in drawn[:20]]
+        assert draws[found.name][:20] == pytest.approx(again)
+
+
+def test_too_many_scores_are_not_ranked_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs, truth = case()
+    monkeypatch.setattr(sampling, "_RANKED", 3 * 60 - 1)
+    assert whole_draws(outputs["face"], truth["expression"], EXPRESSION) == {}
+    assert whole_draws(outputs["va"], truth["valence_arousal"], AFFECT) == {}

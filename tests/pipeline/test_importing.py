@@ -61,6 +61,52 @@ def test_damaged_files_are_refused_and_nothing_is_written(tmp_path: Path, projec
     assert not out.exists()
 
 
+NET = """
+import torch
+from torch import nn
+
+
+class EmotionCNN(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 32, 3, padding=1), nn.Conv2d(32, 64, 3, padding=1)
+        self.conv3 = nn.Conv2d(64, 128, 3, padding=1)
+        self.fc1, self.out = nn.Linear(128 * 6 * 6, 128), nn.Linear(128, 7)
+
+    def forward(self, faces):
+        for layer in (self.conv1, self.conv2, self.conv3):
+            faces = nn.functional.max_pool2d(torch.relu(layer(faces)), 2)
+        return self.out(torch.relu(self.fc1(faces.flatten(1))))
+"""
+
+
+def test_a_state_dict_is_imported_with_the_factory_of_its_net(tmp_path: Path, real: Path, empty: Workspace) -> None:
+    pytest.importorskip("torch", reason="PyTorch, an optional extra, is not installed")
+    file, code = real / "models" / "emotioncnn_fer2013_state_dict.pth", tmp_path / "code" / "net.py"
+    code.parent.mkdir()
+    code.write_text(NET)
+    found = import_model(empty, file, name="net", out=tmp_path / "specs", factory=f"{code}:EmotionCNN")
+    assert "module: '../code/net.py:EmotionCNN'" in found.spec.read_text()
+    spec = models([tmp_path / "specs"]).load("net")
+    assert (spec.input.size, spec.input.color, spec.input.layout) == ((48, 48), "gray", "nchw")
+    assert [(head.kind, head.width) for head in spec.heads] == [("expression", 7)]
+    assert spec.source_file().samefile(file)
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [("gone.py:Net", "no such file"), ("net", "names no factory"), ("a b:c", "names no factory")],
+)
+def test_a_factory_is_a_file_or_package_with_a_name(
+    tmp_path: Path, project: Path, empty: Workspace, factory: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        import_model(empty, project / "model_specs" / "tiny.keras", out=tmp_path / "out", factory=factory)
+    with pytest.raises(ModelFileError, match="takes 24x24, not 48x24"):
+        import_model(empty, project / "model_specs" / "tiny.keras", out=tmp_path / "out", size=(48, 24))
+    assert not (tmp_path / "out").exists()
+
+
 REAL = {
     "mini_xception_102_a.h5": ((64, 64), "gray", "nhwc", "expression", 7, "softmax"),
     "emotioncnn_fer2013.onnx": ((48, 48), "gray", "nchw", "expression", 7, "logits"),

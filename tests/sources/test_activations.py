@@ -42,6 +42,13 @@ def test_one_sample_that_is_no_distribution_is_enough_to_refuse_a_softmax(check)
         check("softmax", answers)
 
 
+def test_sigmoids_are_between_0_and_1_and_add_up_to_anything(check):
+    check("sigmoid", 1 / (1 + np.exp(-LOGITS)))
+    check("sigmoid", softmax(LOGITS))
+    with pytest.raises(ModelFileError, match=r"e is stated as sigmoid, but answers -.*`activation: logits`"):
+        check("sigmoid", LOGITS)
+
+
 def test_nan_is_left_to_the_search_for_its_layer(check):
     answers = softmax(LOGITS)
     answers[0] = np.nan

@@ -34,6 +34,12 @@ def test_layers_that_keras_leaves_at_their_initial_weights_are_an_error():
         warnings.warn("Affected layers will retain their freshly-initialized weights.", stacklevel=1)
 
 
+def test_a_long_message_keeps_its_beginning_and_the_cause_at_its_end():
+    line = one_line("could not be deserialized " + "context " * 100 + "Unknown layer: Odd")
+    assert line.startswith("could not be deserialized")
+    assert line.endswith("Unknown layer: Odd")
+
+
 @given(st.text())
 def test_a_detail_is_one_short_line(text):
     line = one_line(text)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from edgebench.errors import ModelFileError
-from edgebench.sources.contract import check_inputs, contract_shape, finite_or_refused, outputs_of_heads
+from edgebench.sources.contract import (
+    check_inputs,
+    contract_shape,
+    finite_or_refused,
+    outputs_left_out,
+    outputs_of_heads,
+)
 from edgebench.specs.model import InputContract, ModelSpec
 
 NET = Path("net")
@@ -77,11 +83,27 @@ def test_outputs_are_found_by_statement_name_or_width(outputs, given, places):
         ([("x", (1, 3)), ("y", (1, 2))], (0, 0)),
         ([("expression", (1, 4)), ("affect", (1, 2))], ()),
         ([("x", (1, 1, 3)), ("y", (1, 2))], ()),
+        ([("x", (1, 3)), ("y", (1, 2))], ("x", "z")),
+        ([("expression", (1, 3)), ("y", (1, 2)), ("age", (1, 1))], ()),
     ],
 )
 def test_what_does_not_go_together_one_to_one_is_refused(outputs, given):
     with pytest.raises(ModelFileError, match=r"answers .*, the spec has heads expression 3, affect 2"):
         outputs_of_heads(outputs, heads(*given), NET)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "given", "places", "left_out"),
+    [
+        ([("age", (1, 1)), ("affect", (1, 2)), ("expression", (1, 3))], (), [2, 1], ("age 1",)),
+        ([("x", (1, 3)), ("map", (1, 7, 5)), ("x2", (1, 3)), ("y", (1, 2))], ("x2", 3), [2, 3], ("x 3", "map 7x5")),
+        ([("0", (1, 2)), ("1", (1, 3))], ("1", 0), [1, 0], ()),
+    ],
+    ids=["called as the heads", "stated by name and number", "numbers that are names"],
+)
+def test_outputs_that_are_no_heads_are_left_out_where_every_head_is_told_its_own(outputs, given, places, left_out):
+    assert outputs_of_heads(outputs, heads(*given), NET) == places
+    assert outputs_left_out(outputs, places) == left_out
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

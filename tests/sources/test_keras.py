@@ -203,6 +203,15 @@ def test_outputs_that_fit_no_head_are_listed_beside_the_heads(small_net, keras_s
         load_source(keras_spec(), tmp_path)
 
 
+def test_outputs_that_no_head_names_are_left_out(small_net, keras_spec, tmp_path, images):
+    model = small_net((("age", 1), ("expression", 3), ("gender", 2), ("valence_arousal", 2)))
+    model.save(tmp_path / "net.keras")
+    source = load_source(keras_spec(), tmp_path)
+    assert source.left_out == ("age 1", "gender 2")
+    assert not {"age", "gender"} & {layer.name for layer in source.model.layers}
+    np.testing.assert_allclose(source.predict(images)["expression"], model(images, training=False)[1], atol=1e-6)
+
+
 def test_heads_of_equal_width_are_never_guessed(small_net, keras_spec, tmp_path):
     small_net((("a", 2), ("b", 2))).save(tmp_path / "net.keras")
     heads = [

@@ -5,6 +5,7 @@ import os
 import shutil
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -151,6 +152,44 @@ def test_a_custom_layer_is_refused_even_where_it_is_registered(keras_spec, tmp_p
     keras.Sequential([keras.Input((12, 10, 3)), Odd(name="odd")]).save(tmp_path / "net.keras")
     with pytest.raises(ModelFileError, match=r"layer 'odd' is a Odd of .*, code that edgebench does not have"):
         load_source(keras_spec(), tmp_path)
+
+
+def test_a_custom_layer_is_named_as_it_was_registered(saved, small_net, keras_spec, tmp_path):
+    with zipfile.ZipFile(saved / "net.keras") as old, zipfile.ZipFile(tmp_path / "net.keras", "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                config["config"]["layers"][1] |= {"module": None, "class_name": "Odd", "registered_name": "mine>Odd"}
+                content = json.dumps(config).encode()
+            new.writestr(name, content)
+    with pytest.raises(ModelFileError, match=r"layer 'conv' is the custom object 'mine>Odd', code that"):
+        load_source(keras_spec(), tmp_path)
+
+    small_net().save(tmp_path / "net.h5")
+    with h5py.File(tmp_path / "net.h5", "a") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"Conv2D"', '"mine>Odd"')
+    with pytest.raises(ModelFileError, match=r"layer 'conv' is the custom object 'mine>Odd', code that"):
+        load_source(keras_spec("net.h5"), tmp_path)
+
+
+def test_a_loss_of_the_users_own_is_no_part_of_the_net(small_net, keras_spec, tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable(package="mine")
+    class Odd(keras.losses.Loss):
+        def call(self, truth, answer):
+            return answer
+
+    model = small_net()
+    model.compile(loss=[Odd(), Odd()])
+    model.save(tmp_path / "net.keras")
+    assert load_source(keras_spec(), tmp_path).left_out == ()
+
+
+def test_a_suffix_in_capitals_is_one(saved, keras_spec, tmp_path):
+    (tmp_path / "NET.KERAS").write_bytes((saved / "net.keras").read_bytes())
+    assert load_source(keras_spec("NET.KERAS"), tmp_path).left_out == ()
 
 
 def test_a_module_that_only_looks_like_keras_is_refused(saved, keras_spec, tmp_path):

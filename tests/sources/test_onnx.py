@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 
 from edgebench.errors import ModelFileError
 from edgebench.sources import fingerprint, load_source
+from edgebench.sources.onnx_outputs import keep_outputs
 
 NCHW = {"layout": "nchw"}
 
@@ -53,6 +54,32 @@ def test_heads_may_state_their_outputs(onnx_net, load, pictures):
     expected = session.run(["a", "b"], {"image": pictures})
     np.testing.assert_allclose(answers["va"], expected[0], atol=1e-6)
     np.testing.assert_allclose(answers["yes_no"], expected[1], atol=1e-6)
+
+
+def test_outputs_that_no_head_names_are_cut_off_with_their_weights(onnx_net, load, pictures):
+    model = onnx_net((("age", 1), ("valence_arousal", 2), ("expression", 3)))
+    source = load(model)
+    assert source.left_out == ("age 1",)
+    assert [value.name for value in source.model.graph.output] == ["valence_arousal", "expression"]
+    assert "age_weights" not in {tensor.name for tensor in source.model.graph.initializer}
+    assert len(source.model.graph.node) == len(model.graph.node) - 1
+    expected = [np.concatenate(each) for each in zip(*(runtime(model, p[None]) for p in pictures), strict=True)]
+    np.testing.assert_allclose(source.predict(pictures)["expression"], expected[0], atol=1e-6)
+
+
+def test_what_a_branch_reads_from_outside_stays(onnx_net):
+    model = onnx_net((("kept", 3), ("gone", 2)))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(True), "always"))
+    exit_ = helper.make_tensor_value_info("inner", TensorProto.FLOAT, ["batch", 2])
+    branch = helper.make_graph([helper.make_node("Relu", ["gone"], ["inner"])], "branch", [], [exit_])
+    model.graph.node.append(helper.make_node("If", ["always"], ["end"], then_branch=branch, else_branch=branch))
+    model.graph.output.append(helper.make_tensor_value_info("end", TensorProto.FLOAT, ["batch", 2]))
+    keep_outputs(model, ["end"])
+    onnx.checker.check_model(model)
+    assert [node.op_type for node in model.graph.node] == [
+        *("Conv", "Relu", "GlobalAveragePool", "Flatten", "MatMul", "If")
+    ]
+    assert {tensor.name for tensor in model.graph.initializer} == {"kernel", "bias", "gone_weights", "always"}
 
 
 def test_a_net_in_nhwc_is_taken(load, images):

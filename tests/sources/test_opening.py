@@ -54,8 +54,8 @@ def test_a_state_dict_says_what_it_holds_and_what_it_lacks(tmp_path):
     net = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(16, 7))
     torch.save(net.state_dict(), tmp_path / "net.pth")
     with pytest.raises(ModelFileError, match=r"state dict of 4 tensors \(0.weight 4x1x3x3, 2.weight 7x16\)") as caught:
-        recognize(tmp_path / "net.pth")
-    assert "torch: {module: 'net.py:Net', state_dict: net.pth}" in caught.value.fix
+        open_model(tmp_path / "net.pth", recognize(tmp_path / "net.pth"))
+    assert caught.value.fix.startswith("add --factory FILE.py:NAME, the function or class that builds the net")
 
 
 def test_every_framework_answers_by_name(tmp_path, file, small_net, onnx_net, tflite_bytes):

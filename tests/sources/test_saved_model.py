@@ -6,6 +6,9 @@ import tensorflow as tf
 
 from edgebench.errors import ModelFileError, SpecError
 from edgebench.sources import fingerprint, load_source
+from edgebench.sources.facts import draft_of
+from edgebench.sources.opening import open_model
+from edgebench.specs.draft import source_of
 
 IMAGE = tf.TensorSpec((None, 12, 10, 3), tf.float32, name="image")
 VA = [{"kind": "valence_arousal", "name": "valence_arousal"}]
@@ -57,6 +60,23 @@ def test_a_signature_is_taken_by_its_name_with_a_free_batch_or_one(save, load, i
     np.testing.assert_array_equal(answers["valence_arousal"], 2 * images[:, 0, 0, :2])
     with pytest.raises(ModelFileError, match=r"has no signature 'serving_default', only faces"):
         load(heads=VA)
+
+
+def test_the_only_signature_is_drafted_and_another_one_where_it_is_asked_for(save, tmp_path):
+    save(corner, name="faces")
+    draft = draft_of(tmp_path / "net", "saved_model")
+    assert source_of(draft, "net") == {"saved_model": "net", "signature": "faces"}
+    with pytest.raises(ModelFileError, match=r"has no signature 'other', only faces"):
+        draft_of(tmp_path / "net", "saved_model", signature="other")
+    with pytest.raises(ModelFileError, match="has no signatures"):
+        open_model(tmp_path / "net.keras", "keras", signature="faces")
+
+
+def test_an_output_that_no_head_names_is_left_out(save, load, images):
+    save(lambda gain, x: {**corner(gain, x), "age": gain * x[:, 0, 0, :1]})
+    source = load(heads=VA)
+    assert source.left_out == ("age 1",)
+    np.testing.assert_array_equal(source.predict(images)["valence_arousal"], 2 * images[:, 0, 0, :2])
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,27 @@ def test_what_breaks_the_contract_is_refused(tflite_bytes, load, shape, contract
         load(tflite_bytes(shape=shape), contract=contract)
 
 
+AFFECT = {"kind": "valence_arousal", "name": "valence_arousal"}
+
+
+def test_an_output_that_no_head_names_is_cut_off_with_its_weights(tflite_bytes, small_net, load, images):
+    data = tflite_bytes()
+    names = {len(each["shape_signature"]) and each["shape"][1]: each["name"] for each in interpreter_of(data)}
+    source = load(data, heads=[AFFECT | {"output": names[2]}])
+    assert source.left_out == (f"{names[3]} 3",)
+    assert [each["shape"].tolist() for each in interpreter_of(source.model)] == [[1, 2]]
+    assert len(source.model) < len(data)
+    np.testing.assert_allclose(
+        source.predict(images)["valence_arousal"], small_net()(images, training=False)[1], atol=CLOSE
+    )
+
+
+def interpreter_of(data):
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(model_content=data).get_output_details()
+
+
 @pytest.mark.parametrize("data", [b"", b"hello", bytes(1000), bytes(4) + b"TFL3" + bytes(100)])
 def test_another_file_is_refused(load, data):
     with pytest.raises(ModelFileError, match=r"net\.tflite: (is not a TensorFlow Lite file|LiteRT does not run it)"):

@@ -72,6 +72,14 @@ def test_heads_may_state_the_place_of_their_output(load, torch_folder, trained, 
     np.testing.assert_allclose(answers["e"], expected["expression"], atol=1e-6)
 
 
+def test_an_output_that_no_head_names_is_left_out(load, torch_folder, trained, pictures):
+    heads = [{"kind": "valence_arousal", "name": "va", "output": "valence_arousal"}]
+    source = load(heads=heads)
+    assert source.left_out == ("expression 3",)
+    expected = answers_of(trained(torch_folder), pictures)
+    np.testing.assert_allclose(source.predict(pictures)["va"], expected["valence_arousal"], atol=1e-6)
+
+
 def test_random_weights_are_the_same_each_time(load, spec, pictures):
     first, second = (load("single", "random", AFFECT).predict(pictures)["va"] for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -102,10 +110,18 @@ def test_code_in_place_of_weights_is_named_and_not_run(load, torch_folder):
     torch.save({"conv.weight": Evil()}, torch_folder / "evil.pth")
     with pytest.raises(ModelFileError, match=r"evil\.pth: holds (posix|nt)\.mkdir, which is code and not weights"):
         load(state="evil.pth")
-    (torch_folder / "plain.pth").write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(ModelFileError, match=r"plain\.pth: "):
-        load(state="plain.pth")
+    for protocol in (2, 4):
+        (torch_folder / "plain.pth").write_bytes(pickle.dumps(Evil(), protocol))
+        with pytest.raises(ModelFileError, match=r"plain\.pth: holds (posix|nt)\.mkdir, which is code and not weights"):
+            load(state="plain.pth")
     assert not (torch_folder / "was_run").exists()
+
+
+def test_no_advice_to_trust_a_file_is_passed_on(load, torch_folder):
+    (torch_folder / "odd.pth").write_bytes(pickle.dumps([1, 2], 4))
+    with pytest.raises(ModelFileError) as caught:
+        load(state="odd.pth")
+    assert "weights_only" not in str(caught.value)
 
 
 def test_a_whole_pickled_net_is_refused_with_the_way_round(load, torch_folder):

@@ -52,6 +52,28 @@ def test_notes_stand_on_the_line_they_are_about() -> None:
     assert "    name: expression  # the file calls it 'scores'" in lines
 
 
+def test_outputs_that_are_left_out_stand_below_as_comments(tmp_path: Path) -> None:
+    gender = DraftHead(kind="classes", names=("f", "m"), activation="softmax", output=1, called="gender")
+    age = DraftHead(kind="regression", names=("value",), output=2, called="age")
+    made = draft(SEVEN, left_out=(gender, age))
+    assert written(tmp_path, made) == written(tmp_path, draft(SEVEN))
+    lines = (tmp_path / "net.yaml").read_text(), spec_text(made, file="n", written_by="a test", labels_file="")
+    assert "Left out" not in lines[0]
+    assert "  # - output: 1  # the file calls it 'gender', 2 scores" in lines[1].splitlines()
+    assert "  # - output: 2  # the file calls it 'age', one number" in lines[1].splitlines()
+
+
+def test_another_signature_than_the_usual_one_is_stated(tmp_path: Path) -> None:
+    made = draft(SEVEN, source="saved_model", signature="faces")
+    assert written(tmp_path, made, "folder").source.signature == "faces"
+
+
+def test_sigmoids_are_called_that(tmp_path: Path) -> None:
+    made = draft(SEVEN.model_copy(update={"activation": "sigmoid"}))
+    assert written(tmp_path, made).heads[0].activation == "sigmoid"
+    assert "do not add up to 1" in (tmp_path / "net.yaml").read_text()
+
+
 def test_many_labels_go_to_a_file_beside_it(tmp_path: Path) -> None:
     names = tuple(f"class_{place}" for place in range(1000))
     spec = written(tmp_path, draft(DraftHead(kind="classes", names=names, activation="softmax")))
@@ -62,6 +84,18 @@ def test_many_labels_go_to_a_file_beside_it(tmp_path: Path) -> None:
 def test_numbers_get_targets(tmp_path: Path) -> None:
     spec = written(tmp_path, draft(DraftHead(kind="regression", names=("value",))))
     assert spec.heads[0].targets == ("value",)
+
+
+def test_a_state_dict_is_stated_with_what_builds_its_net(tmp_path: Path) -> None:
+    path, made = tmp_path / "net.yaml", draft(SEVEN, source="torch")
+    path.write_text(
+        spec_text(made, file="a b.pth", written_by="a test", labels_file="", module="../code/my net.py:Net")
+    )
+    spec, problems = build(ModelSpec, path)
+    assert spec is not None, problems
+    assert spec.source.model_dump() == {
+        "torch": {"module": "../code/my net.py:Net", "options": {}, "state_dict": "a b.pth"}
+    }
 
 
 @pytest.mark.parametrize(

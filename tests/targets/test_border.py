@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import ConversionError, MissingPackage, ModelFileError, StoreError, UnknownOperator
-from edgebench.targets.border import LONGEST_PROBLEM, converting, last_line, quiet, reading, versions
+from edgebench.targets.border import LONGEST_PROBLEM, converting, last_line, quiet, reading, unsupported, versions
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,32 @@ def test_an_interrupt_is_not_a_conversion_error():
 )
 def test_the_last_line_that_says_something_is_the_problem(message, problem):
     assert last_line(ValueError(message)) == problem
+
+
+DUMP = """Could not translate MLIR to FlatBuffer./a/net.py:8:1: error: 'tf.{0}' op is neither a custom op nor a flex op
+f = frozen()
+^
+/a/net.py:8:1: note: see current operation: %9 = "tf.{0}"(%8) : (tensor<1x48xf{1}>) -> tensor<1x24xf{1}>
+/a/net.py:9:1: error: 'tf.{0}' op is neither a custom op nor a flex op
+}}) {{outputs = "Identity"}} : () -> ()
+"""
+
+
+def test_operators_that_tflite_lacks_are_named_with_the_way_round():
+    assert unsupported(ValueError("something else")) == ""
+    assert unsupported(RuntimeError(DUMP.format("Erfinv", 32))) == "TensorFlow Lite has no Erfinv"
+    with (
+        pytest.raises(
+            ConversionError, match=r"net: TensorFlow Lite has no Conv2D in float16 .*float32.*leave out tflite"
+        ),
+        converting(Path("net")),
+    ):
+        raise RuntimeError(DUMP.format("Conv2D", 16))
+
+
+def test_what_a_compiler_located_is_the_problem_and_not_the_dump_after_it():
+    text = "loc:1:2: error: 'tfl.add' op quantization parameters violate the same scale constraint\n}) {} : () -> ()"
+    assert last_line(RuntimeError(text)).startswith("'tfl.add' op quantization parameters violate")
 
 
 def test_quiet_drops_prints_logs_and_warnings(capsys, caplog):
