@@ -19,6 +19,8 @@ from edgebench.pipeline.importing import FOLDER, Imported
 from edgebench.pipeline.importing import import_model as _import_model
 from edgebench.pipeline.measure import Measured
 from edgebench.pipeline.measure import measure as _measure
+from edgebench.pipeline.on_device import LIMIT_S
+from edgebench.pipeline.on_device import evaluate_on_device as _evaluate_on_device
 from edgebench.pipeline.quantize import Choice
 from edgebench.pipeline.quantize import quantize as _quantize
 from edgebench.pipeline.report import Page
@@ -33,6 +35,7 @@ from edgebench.records.baseline import Baseline
 from edgebench.records.diagnosis import Diagnosis
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.finding import GateResult
+from edgebench.records.on_device import OnDevice
 from edgebench.records.results import Results
 from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import SYNTHETIC, DataSettings
@@ -139,9 +142,14 @@ def run(
     settings: BenchSettings = BenchSettings(),
     threads: Sequence[int] | None = None,
     force: bool = False,
+    detach: bool = False,
     within: Workspace | None = None,
 ) -> Measured:
-    """Measures latency on a device in one interleaved job; see `edgebench run --help`."""
+    """Measures latency on a device in one interleaved job; see `edgebench run --help`.
+
+    Args:
+        detach: begin the job on a device over SSH and come back with the blocks that are there.
+    """
     return _measure(
         within or workspace(),
         Choice.of(model, formats=formats, recipes=recipes, only=only),
@@ -149,6 +157,30 @@ def run(
         data=_settings(data),
         settings=settings,
         threads=threads,
+        force=force,
+        detach=detach,
+    )
+
+
+def evaluate_on_device(
+    model: Names,
+    *,
+    device: str,
+    formats: Names | None = None,
+    recipes: Names = RECIPES,
+    only: Names = (),
+    data: Data = SYNTHETIC,
+    limit_s: float = LIMIT_S,
+    force: bool = False,
+    within: Workspace | None = None,
+) -> tuple[OnDevice, ...]:
+    """Accuracy by a device's own answers, beside the host's; see `edgebench evaluate --help`."""
+    return _evaluate_on_device(
+        within or workspace(),
+        Choice.of(model, formats=formats, recipes=recipes, only=only),
+        device=device,
+        data=_settings(data),
+        limit_s=limit_s,
         force=force,
     )
 
@@ -158,6 +190,7 @@ def time_pipeline(
     *,
     frames: Path | str = SYNTHETIC,
     detector: str = "haar",
+    detect_width: int | None = None,
     device: str = "local",
     formats: Names | None = None,
     recipes: Names = RECIPES,
@@ -173,12 +206,14 @@ def time_pipeline(
     Args:
         frames: a folder of pictures, a video file, or `synthetic`.
         detector: `haar`, `yunet=FILE`, `centerface=FILE`, or `none` for whole frames.
+        detect_width: pixels to which wider frames are made for the search.
     """
     return _time_pipeline(
         within or workspace(),
         Choice.of(model, formats=formats, recipes=recipes, only=only),
         frames=str(frames),
         detector=detector,
+        detect_width=detect_width,
         device=device,
         data=_settings(data),
         settings=settings,

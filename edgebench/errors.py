@@ -14,7 +14,10 @@ EdgebenchError                    the work could not be done          exit 5
   SystemRefused                   the operating system refused: permission, memory, open files
   DeviceError                     the far side                        exit 6
     AgentFailed                   the agent answered with an error
+      AgentDied                   the agent ended without an answer
+    JobDied                       a detached job ended before it was finished; what is finished is kept
     LinkLost                      the connection broke; what is finished is kept
+    Unreachable                   nothing answers where the device should be
   StoreError(OSError)             results cannot be kept              exit 7
     NewerStore                    written by a later edgebench
   NothingMeasured                 there is nothing to judge           exit 4
@@ -125,7 +128,19 @@ class AgentFailed(DeviceError):
     pass
 
 
+class AgentDied(AgentFailed):
+    pass
+
+
+class JobDied(DeviceError):
+    pass
+
+
 class LinkLost(DeviceError):
+    pass
+
+
+class Unreachable(DeviceError):
     pass
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from edgebench.latency import block_caveats, conditions
+from edgebench.conditions import block_caveats, conditions
 from edgebench.records.caveat import Caveat
 from edgebench.records.pipeline_timing import STAGES, PipelineBlock, PipelineJob
 from edgebench.records.results import Estimate, FrameRate
@@ -48,6 +48,7 @@ def _frame_rate(job: PipelineJob, blocks: Sequence[PipelineBlock], confidence: f
         detector_settings=first.detector_settings,
         frames=job.frames,
         frame_size=first.frame_size,
+        widest_frame_size=None if first.widest_frame_size == first.frame_size else first.widest_frame_size,
         frame_ms=frame_ms,
         fps=1000 / frame_ms.value,
         stages_ms=stages_ms,
@@ -82,7 +83,7 @@ def _caveats(job: PipelineJob, block: PipelineBlock, stages_ms: dict[str, float]
     share = stages_ms.get("detect", 0.0) / frame_ms
     if share > MOSTLY:
         text = f"the search for faces takes {100 * share:.0f} % of a frame: a faster variant gains the rest at most"
-        fix = "search less often, in smaller frames, or with another detector"
+        fix = "search less often, in smaller frames (--detect-width 640), or with another detector"
         yield Caveat(kind="detector-bound", text=text, fix=fix)
     crop = job.crops.get(model_of(block.variant), "face_box")
     if crop != "face_box" and job.detector.name != "none":

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from edgebench.conditions import block_caveats, block_medians_ms, conditions, differences, joined, power_use
 from edgebench.errors import NothingMeasured, UsageError
-from edgebench.records.caveat import Caveat
 from edgebench.records.measurement import Block
 from edgebench.records.results import BlockLatency, Estimate, Latency
 from edgebench.specs.variant import Variant
 from edgebench.stats import CONFIDENCE, RESAMPLES, bootstrap_medians, median_interval
 
-MUST_MATCH = ("job", "device", "runtime", "threads", "governor")
-"""Conditions without which two latencies are two different experiments."""
-
 TAIL_CONFIDENCE = 0.99
 """MLPerf's, in loadgen's early stopping."""
-
-MANY_BLOCKS = 5
-"""With fewer blocks Student's quantile, and so the interval, is half as wide again, and one disturbed block decides."""
-
-SPREAD = 0.10
-"""Block medians further apart than this share of their median are shown with a caveat."""
 
 QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 
@@ -97,28 +88,6 @@ def median_draws(series: Sequence[Sequence[Block]], *, resamples: int = RESAMPLE
     return bootstrap_medians(medians, resamples=resamples, seed=seed)
 
 
-def conditions(blocks: Sequence[Block]) -> dict[str, str]:
-    """What the blocks were measured under; what varied between them names all it was."""
-    readings = [reading for block in blocks for reading in (block.before, block.after)]
-    found = {
-        "job": _joined(block.job for block in blocks),
-        "device": _joined(block.device for block in blocks),
-        "runtime": _joined(f"{block.runtime} {block.runtime_version}".strip() for block in blocks),
-        "executed_by": _joined(_paths(blocks)),
-        "threads": _joined(str(block.threads) for block in blocks),
-        "governor": _joined(reading.get("governor") or "unknown" for reading in readings),
-        "frequency_mhz": _span(_highest(reading.get("frequency_khz")) for reading in readings),
-        "temperature_c": _span(_highest(reading.get("millicelsius")) for reading in readings),
-        "started_at": min((block.started_at for block in blocks), default=""),
-    }
-    return {name: text for name, text in found.items() if text}
-
-
-def differences(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of the conditions that must match for two latencies to be compared, and do not."""
-    return tuple(name for name in MUST_MATCH if a.get(name) != b.get(name))
-
-
 def tail_ms(latencies_ns: np.ndarray, percentile: float) -> float | None:
     """Bound on a percentile (0 to 1) that holds with 99 % confidence; None with too few invocations.
 
@@ -130,11 +99,6 @@ def tail_ms(latencies_ns: np.ndarray, percentile: float) -> float | None:
     count = len(latencies_ns)
     dropped = int(binom.ppf(1 - TAIL_CONFIDENCE, count, 1 - percentile)) - 1
     return float(np.sort(latencies_ns)[count - dropped]) / 1e6 if dropped >= 1 else None
-
-
-def block_medians_ms(blocks: Sequence[Block]) -> np.ndarray:
-    """Median of each block's invocations: float64 [blocks]; at least the clock's one nanosecond."""
-    return np.array([max(float(np.median(block.latencies_ns)), 1.0) for block in blocks]) / 1e6
 
 
 def _latency(blocks: Sequence[Block], median_ms: Estimate, ratio: Estimate | None) -> Latency:
@@ -156,6 +120,7 @@ def _latency(blocks: Sequence[Block], median_ms: Estimate, ratio: Estimate | Non
         peak_rss_bytes=max(block.peak_rss_bytes for block in blocks),
         invocations=len(latencies_ns),
         ratio_to_fp32=ratio,
+        power=power_use(blocks),
         conditions=conditions(blocks),
         blocks=tuple(_block(block) for block in blocks),
         caveats=tuple(block_caveats(blocks)),
@@ -171,35 +136,10 @@ def _block(block: Block) -> BlockLatency:
         load_ms=block.load_ns / 1e6,
         first_ms=block.first_ns / 1e6,
         quantiles_ms=dict(zip(QUANTILES, levels.tolist(), strict=True)),
+        device=block.device,
         vetoes=block.vetoes,
         disturbed=block.disturbed,
     )
-
-
-def block_caveats(blocks: Sequence[Block]) -> Iterator[Caveat]:
-    """What to know of a variant's blocks before trusting them."""
-    count, medians = len(blocks), block_medians_ms(blocks)
-    if count < MANY_BLOCKS:
-        text = "one block gives no interval" if count == 1 else f"its interval rests on {count} blocks"
-        yield Caveat(kind="few-blocks", text=text, fix=f"measure {MANY_BLOCKS} rounds or more")
-    if disturbed := [block for block in blocks if block.disturbed]:
-        reasons = _listed(reason for block in disturbed for reason in block.disturbed)
-        text = f"{len(disturbed)} of {count} blocks were disturbed: {reasons}"
-        yield Caveat(kind="disturbed", text=text, fix="measure again while nothing else runs")
-    if repeated := [block for block in blocks if block.vetoes]:
-        reasons = _listed(reason for block in repeated for reason in block.vetoes)
-        yield Caveat(kind="repeated", text=f"{len(repeated)} of {count} blocks were measured again: {reasons}")
-    spread = float(np.ptp(medians) / np.median(medians))
-    if spread > SPREAD:
-        text = f"block medians from {medians.min():.3g} to {medians.max():.3g} ms, {100 * spread:.0f} % apart"
-        yield Caveat(kind="unsteady", text=text, fix="fix the clock rate, cool the device, measure more rounds")
-    paths = _paths(blocks)
-    if len(paths) > 1:
-        text = f"its blocks were executed by {_joined(paths)}"
-        yield Caveat(kind="path-changed", text=text, fix="measure again; if that does not help, look at the runtime")
-    governors = conditions(blocks)["governor"]
-    if " / " in governors:
-        yield Caveat(kind="governor-changed", text=f"the governor was {governors}", fix="set one and measure again")
 
 
 def _estimate(values: np.ndarray, confidence: float) -> Estimate:
@@ -218,7 +158,7 @@ def _medians_of(blocks: Sequence[Block], rounds: Sequence[int]) -> np.ndarray:
     held = Counter(block.round for block in blocks)
     repeated = next((number for number, count in held.items() if count > 1), None)
     if repeated is not None:
-        threads = _joined(str(block.threads) for block in blocks)
+        threads = joined(str(block.threads) for block in blocks)
         raise UsageError(
             f"round {repeated} holds {held[repeated]} blocks (threads: {threads})",
             subject=blocks[0].variant,
@@ -226,11 +166,6 @@ def _medians_of(blocks: Sequence[Block], rounds: Sequence[int]) -> np.ndarray:
         )
     by_round = dict(zip((block.round for block in blocks), block_medians_ms(blocks), strict=True))
     return np.array([by_round[number] for number in rounds])
-
-
-def _paths(blocks: Sequence[Block]) -> set[str]:
-    """What executed the blocks, as far as their runtimes told."""
-    return {block.path for block in blocks if block.path}
 
 
 def _fp32_of(variant: str) -> str:
@@ -244,25 +179,3 @@ def _one(name: str, values: Iterable[str], *, subject: str) -> None:
     found = sorted(set(values))
     if len(found) > 1:
         raise UsageError(f"more than one {name}: {', '.join(found)}", subject=subject, fix="summarize each by itself")
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return " / ".join(sorted(set(texts)))
-
-
-def _listed(reasons: Iterable[str], most: int = 3) -> str:
-    distinct = list(dict.fromkeys(reasons))
-    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
-    return ", ".join(distinct[:most]) + more
-
-
-def _highest(readings: Mapping[str, int] | None) -> float | None:
-    return max(readings.values()) / 1000 if readings else None
-
-
-def _span(values: Iterable[float | None]) -> str:
-    """`1500`, or `600 to 1500`; nothing where nothing was read."""
-    read = [round(value) for value in values if value is not None]
-    if not read:
-        return ""
-    return str(read[0]) if min(read) == max(read) else f"{min(read)} to {max(read)}"

@@ -90,6 +90,8 @@ def job_id(
         "threads": sorted(threads),
         "device": device.name,
         "affinity": device.cpu_affinity,
+        "governor": device.governor,
+        "start_below_c": device.start_below_c,
         "veto": device.veto.model_dump(),
         "machine": dict(machine),
         "inputs": dict(inputs),
@@ -123,6 +125,8 @@ def schedule_task(
         "settings": settings.model_dump(exclude={"rounds", "seed"}),
         "veto": device.veto.model_dump(),
         "affinity": list(device.cpu_affinity),
+        "governor": device.governor,
+        "start_below_c": device.start_below_c,
         "inputs": {key: dict(value) for key, value in inputs.items()},
         "journal": journal,
     }

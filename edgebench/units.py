@@ -60,6 +60,17 @@ def probability_text(probability: float | None) -> str:
     return f"{100 * probability:.0f} %"
 
 
+def watts_text(power_w: float | None) -> str:
+    return NOT_MEASURED if power_w is None else f"{power_w:.2f} W"
+
+
+def joules_text(energy_j: float | None) -> str:
+    """Joules, or thousandths of one, to three digits."""
+    if energy_j is None:
+        return NOT_MEASURED
+    return f"{energy_j:.3g} J" if energy_j >= 1 else f"{1000 * energy_j:.3g} mJ"
+
+
 def fps_text(fps: float) -> str:
     """Frames per second, to three digits where that is less than whole numbers."""
     return f"{fps:,.0f}" if fps >= 100 else f"{fps:.1f}" if fps >= 10 else f"{fps:.2f}"

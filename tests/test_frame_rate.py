@@ -79,6 +79,15 @@ def rate_of(job: PipelineJob, *blocks: PipelineBlock) -> Any:
     return rate
 
 
+@pytest.mark.parametrize(
+    ("widest", "text"),
+    [(None, "320 x 240"), ((320, 240), "320 x 240"), ((320, 270), "320 x 240 to 320 x 270")],
+)
+def test_frames_of_several_sizes_are_not_called_by_one(widest: tuple[int, int] | None, text: str) -> None:
+    rate = rate_of(job_of(), block_of(0, frame_size=(320, 240), widest_frame_size=widest))
+    assert rate.size_text == text
+
+
 def test_the_stages_add_up_to_the_mean_frame_and_its_rate() -> None:
     rate = rate_of(job_of(), *(block_of(round_) for round_ in range(5)))
     assert rate.stages_ms == {"detect": 4.0, "infer": 3.0}

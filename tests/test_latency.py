@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgebench.conditions import block_medians_ms, conditions, differences
 from edgebench.errors import NothingMeasured, UsageError
-from edgebench.latency import block_medians_ms, conditions, differences, median_draws, paired_ratio, summarize, tail_ms
+from edgebench.latency import median_draws, paired_ratio, summarize, tail_ms
 from edgebench.records.measurement import Block
 from edgebench.records.results import Latency
 

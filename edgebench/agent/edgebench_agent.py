@@ -2,7 +2,7 @@
 
 `python edgebench_agent.py TASK.json` (or `-`: the task is one line on stdin) answers with one JSON line on
 stdout and exit code 0, or with {"error": {type, message, where}} and 1. Tasks: describe, predict,
-predict_all, bench, frames, schedule.
+predict_all, bench, frames, schedule, and those of the files beside it (SIBLINGS).
 Needs Python 3.9, numpy and the runtime asked for; the host imports `to_input` from it and nothing else.
 """
 
@@ -388,6 +388,12 @@ def save(path: str, outputs: list[Array]) -> None:
 
 def bench(task: Json, emit: Callable[[Json], None]) -> Json:
     """One block in this fresh process: load, first inference, warm-up, timed invocations, the answers themselves."""
+    least_s, least = task["settings"]["measure_s"], task["settings"]["min_invocations"]
+    return block(task, lambda invoke, items: {"latencies_ns": timed(invoke, items, least_s, least)})
+
+
+def block(task: Json, measure: Callable[[Callable[[Any], None], list[Any]], Json]) -> Json:
+    """A block whose timed part is `measure`, which takes how to invoke and what to cycle through."""
     started_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     settings = task["settings"]
     runtime, version, load_ns = load(task)
@@ -400,8 +406,9 @@ def bench(task: Json, emit: Callable[[Json], None]) -> Json:
     warmup_invocations, steady = warm_up(runtime.invoke, items, settings)
     # Around the timed invocations only: loading and warming up would dilute what others did meanwhile.
     before = telemetry()
-    latencies_ns = timed(runtime.invoke, items, settings["measure_s"], settings["min_invocations"])
+    measured = measure(runtime.invoke, items)
     after = telemetry()
+    power = conditions().power(runtime.invoke, items, sys.modules[__name__])
     gc.enable()
     peak = peak_rss_bytes()
     outputs, outputs_sha256 = answers(runtime, items)
@@ -414,8 +421,9 @@ def bench(task: Json, emit: Callable[[Json], None]) -> Json:
         "warmup_invocations": warmup_invocations,
         "steady": steady,
         "before": before,
-        "latencies_ns": latencies_ns,
+        **measured,
         "after": after,
+        "power": power,
         "peak_rss_bytes": peak,
         "outputs": outputs,
         "outputs_sha256": outputs_sha256,
@@ -424,7 +432,7 @@ def bench(task: Json, emit: Callable[[Json], None]) -> Json:
 
 def frames(task: Json, emit: Callable[[Json], None]) -> Json:
     """One block of whole frames, from the camera's to the answer, by the file beside this one."""
-    answer: Json = importlib.import_module("edgebench_pipeline").block(task, sys.modules[__name__])
+    answer: Json = beside("edgebench_pipeline").block(task, sys.modules[__name__])
     return answer
 
 
@@ -499,13 +507,11 @@ FEATURES = (
     "neon asimd asimddp asimdhp fphp i8mm bf16 sve sve2"
 )
 ARM_PARTS = {"0xd03": "Cortex-A53", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76"}
+BOARD = "/sys/firmware/devicetree/base/model"  # what a board calls itself
 CPUFREQ = "/sys/devices/system/cpu/cpu{}/cpufreq/scaling_{}"
-THROTTLE_BITS = (
-    "under-voltage",
-    "clock capped",
-    "throttled",
-    "soft temperature limit",
-)  # now; shifted by 16, since boot
+GOVERNORS = "governor.json"  # in edgebench's folder on a board: what was before, while another one is set
+THERMAL = "/sys/class/thermal/thermal_zone*/temp"
+HWMON = "/sys/class/hwmon/hwmon*"
 
 
 def text_of(path: str) -> str:
@@ -529,12 +535,15 @@ def number(pattern: str, text: str, base: int = 10) -> int | None:
 
 def describe(task: Json, emit: Callable[[Json], None]) -> Json:
     """What two runs must share to be compared."""
-    cpuinfo, board = text_of("/proc/cpuinfo"), text_of("/proc/device-tree/model")
+    if os.path.exists(GOVERNORS):
+        conditions().restore_left(".", sys.modules[__name__])
+    cpuinfo, board = text_of("/proc/cpuinfo"), text_of(BOARD)
     core = found(r"^model name\s*:(.*)", cpuinfo) or ARM_PARTS.get(found(r"^CPU part\s*:(.*)", cpuinfo), "")
     flags = set(found(r"^(?:flags|Features)\s*:(.*)", cpuinfo).split())
     device = {
         "machine": platform.machine(),
         "system": platform.platform(),
+        "board": board,
         "processor": (core or platform.processor()) + (f" ({board})" if board else ""),
         "cores": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -563,7 +572,7 @@ def telemetry() -> Json:
         "own_s": sum(os.times()[:4]),
         "governor": governor,
         "frequency_khz": numbers(CPUFREQ.format("[0-9]*", "cur_freq")),
-        "millicelsius": numbers("/sys/class/thermal/thermal_zone*/temp"),
+        "millicelsius": numbers(THERMAL),
         "throttled": throttled(),
         "load_1min": os.getloadavg()[0],
         "processor_pressure_us": number(r"some.*total=(\d+)", text_of("/proc/pressure/cpu")),
@@ -598,12 +607,20 @@ def numbers(pattern: str) -> dict[str, int]:
 def throttled() -> int | None:
     """The Raspberry Pi's throttle bits; None on other boards, or when the firmware does not answer."""
     if not shutil.which("vcgencmd"):
-        return None
+        return voltage_alarm()
     try:
         text = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=2).stdout
     except (subprocess.TimeoutExpired, OSError):
         return None
     return throttle_bits(text)
+
+
+def voltage_alarm() -> int | None:
+    """Of the throttle bits the first, which a Raspberry Pi's kernel tells too; None on other boards."""
+    for path in glob(HWMON + "/name"):
+        if text_of(path) == "rpi_volt":
+            return number(r"(\d)", text_of(os.path.join(os.path.dirname(path), "in0_lcrit_alarm")))
+    return None
 
 
 def throttle_bits(text: str) -> int | None:
@@ -613,38 +630,16 @@ def throttle_bits(text: str) -> int | None:
 # ---- schedule -------------------------------------------------------------------------------------------------------
 
 
-def vetoes(before: Json, after: Json, limits: Json) -> list[str]:
-    """Why a block between two readings of `telemetry` should not be trusted; nothing is read from the machine."""
-    reasons = []
-    grown = {key: after[key] - before[key] for key in ("busy_s", "own_s", "steal_s") if after[key] is not None}
-    elapsed_s = after["monotonic_s"] - before["monotonic_s"]
-    if "busy_s" in grown:
-        shares = (("others used", grown["busy_s"] - grown["own_s"]), ("the hypervisor kept", grown["steal_s"]))
-        for what, seconds in shares:
-            if seconds / elapsed_s > limits["foreign_load"]:
-                reasons.append(f"{what} {seconds / elapsed_s:.2f} cores")
-    clocks = [max(reading["frequency_khz"].values(), default=0) // 1000 for reading in (before, after)]
-    if abs(clocks[1] - clocks[0]) > limits["frequency_change"] * clocks[0]:
-        reasons.append(f"the clock went from {clocks[0]} to {clocks[1]} MHz")
-    # The since-boot bits never clear: only new ones count, and what goes on now.
-    bits = (after["throttled"] or 0) & (~(before["throttled"] or 0) | 0xF)
-    reasons += [name for k, name in enumerate(THROTTLE_BITS) if bits & (0x10001 << k)]
-    hottest_c = max(after["millicelsius"].values(), default=0) / 1000
-    if limits["max_temperature_c"] is not None and hottest_c > limits["max_temperature_c"]:
-        reasons.append(f"{hottest_c:.1f} C")
-    return reasons
-
-
 def schedule(task: Json, emit: Callable[[Json], None]) -> Json:
     """Measures the blocks that the journal does not hold yet, one at a time, and appends a line for each."""
-    with locked(task["journal"] + ".lock"):
+    with locked(task["journal"] + ".lock"), prepared(task) as task:
         done = measured_blocks(task["journal"], task["job"])
         todo = [block for block in task["blocks"] if block["id"] not in done]
         progress = {"done": len(task["blocks"]) - len(todo), "total": len(task["blocks"])}
         emit(progress)
         errors = []
         for block in todo:
-            line = measure(task, block)
+            line = measure(task, block, lambda text: emit({**progress, "block": text}))
             append(task["journal"], line)
             progress["done"] += 1
             emit({**progress, "block": block["id"], "failed": "error" in line})
@@ -653,28 +648,56 @@ def schedule(task: Json, emit: Callable[[Json], None]) -> Json:
     return {"job": task["job"], "total": progress["total"], "errors": errors}
 
 
-def measure(task: Json, block: Json) -> Json:
+@contextlib.contextmanager
+def prepared(task: Json) -> Iterator[Json]:
+    """The task with the conditions made as far as they can be; as they were again afterwards, and when stopped."""
+    me, home = sys.modules[__name__], os.path.join(os.path.dirname(task["journal"]), "..")
+
+    def restore() -> None:
+        conditions().restore(home, me)
+
+    refused = conditions().prepare(home, task.get("governor"), me)
+    at_stop.append(restore)
+    try:
+        yield {**task, "governor_refused": refused, "start_below_c": conditions().start_below_c(task, me)}
+    finally:
+        at_stop.remove(restore)
+        restore()
+
+
+def measure(task: Json, block: Json, tell: Callable[[str], None]) -> Json:
     """The journal's line of one block, repeated while it is vetoed and repeats are left."""
     line = {"schema": SCHEMA, "job": task["job"], "block": block["id"]}
     images = task["inputs"][block["inputs"]] if block.get("inputs") else {}
     ask = {"runtime": block["runtime"], "model": block["model"], "threads": block["threads"], **images}
+    what = {"task": task.get("measures", "bench"), "settings": task["settings"], "affinity": task.get("affinity")}
+    # How the board slows down is what a soak is to find out.
+    judge, most = (
+        (conditions().intrusions, 1) if what["task"] == "soak" else (conditions().vetoes, task["veto"]["repeats"] + 1)
+    )
     vetoed: list[str] = []
-    for attempt in range(1, task["veto"]["repeats"] + 2):
-        what = {"task": task.get("measures", "bench"), "settings": task["settings"], "affinity": task.get("affinity")}
+    below_c, cooled_s = task["start_below_c"], 0.0
+    for attempt in range(1, most + 1):
+        waited_s, warm = conditions().cool_down(sys.modules[__name__], below_c, tell)
+        cooled_s += waited_s
         answer = in_child({**ask, **what})
         if "error" in answer:
             return {**line, "error": answer["error"]}
-        reasons = vetoes(answer["before"], answer["after"], task["veto"])
-        if not reasons or attempt > task["veto"]["repeats"]:
+        reasons = judge(answer["before"], answer["after"], task["veto"])
+        if not reasons or attempt == most:
             break
         vetoed += reasons
+        if conditions().overheated(answer["before"], answer["after"], task["veto"]):
+            below_c = conditions().relief_c(task["start_below_c"], answer["after"])
         time.sleep(PAUSE_S)
+    reasons += [warm] if warm else []
     if not answer.pop("steady"):
         reasons.append(f"not steady after {task['settings']['max_warmup_s']:g} s of warm-up")
     outputs = answer.pop("outputs")
     del answer["schema"]
     measured = {key: block[key] for key in ("variant", "runtime", "threads", "round", "position")}
-    measured.update(answer, attempt=attempt, vetoes=vetoed, disturbed=reasons)
+    governor = {"governor_wanted": task.get("governor") or "", "governor_refused": task["governor_refused"]}
+    measured.update(answer, attempt=attempt, vetoes=vetoed, disturbed=reasons, cooled_s=cooled_s, **governor)
     return {**line, "measured": measured, "outputs": outputs}
 
 
@@ -687,7 +710,7 @@ def in_child(task: Json) -> Json:
             assert child.stdin is not None
             assert child.stdout is not None
             children.append(child)
-            limit = threading.Timer(BLOCK_LIMIT_S, child.kill)
+            limit = threading.Timer(BLOCK_LIMIT_S + task["settings"].get("soak_s", 0.0), child.kill)
             limit.start()
             with contextlib.suppress(BrokenPipeError):  # it died before it read; its end is told below
                 child.stdin.write(json.dumps({**task, "lifeline": True}).encode() + b"\n")
@@ -743,6 +766,33 @@ def locked(path: str) -> Iterator[None]:
 
 # ---- front door -----------------------------------------------------------------------------------------------------
 
+SIBLINGS = {
+    "soak": "edgebench_conditions",
+    **dict.fromkeys(("start", "supervise", "follow", "jobs", "cancel"), "edgebench_job"),
+    "place": "edgebench_files",
+    **dict.fromkeys(("examine", "unpack", "clean"), "edgebench_board"),
+}
+
+
+def beside(name: str) -> Any:
+    """The module of a file in our folder."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(name)
+
+
+def conditions() -> Any:
+    """The file beside this one that cools, clocks and weighs."""
+    return beside("edgebench_conditions")
+
+
+def by_sibling(task: Json, emit: Callable[[Json], None]) -> Json:
+    """A task of a file beside this one, which is shipped only where it is needed."""
+    answer: Json = getattr(beside(SIBLINGS[task["task"]]), task["task"])(task, emit, sys.modules[__name__])
+    return answer
+
+
 TASKS = {
     "describe": describe,
     "predict": predict,
@@ -750,14 +800,18 @@ TASKS = {
     "bench": bench,
     "frames": frames,
     "schedule": schedule,
+    **dict.fromkeys(SIBLINGS, by_sibling),
 }
 children: list[Any] = []
+at_stop: list[Callable[[], None]] = []
 
 
 def stop(*_: Any) -> None:
     """Ends this process and its block at once; the journal holds what is finished."""
     for child in children:
         child.kill()
+    for undo in at_stop:
+        undo()
     os._exit(INTERRUPTED)
 
 
@@ -805,7 +859,8 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     try:
         task = task_from(argv[1])
-        if task.get("lifeline", task["task"] == "schedule"):
+        # To follow a job is to read the lifeline oneself.
+        if task["task"] != "follow" and task.get("lifeline", task["task"] == "schedule"):
             threading.Thread(target=hold_lifeline, args=[task.get("silence_s")], daemon=True).start()
         emit({"schema": SCHEMA, **TASKS[task["task"]](task, emit)})
         return 0

@@ -15,6 +15,8 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
+import numpy as np
+
 Json = dict[str, Any]
 Array = Any
 Box = tuple[float, float, float, float]  # left, top, width, height in pixels of the frame
@@ -48,8 +50,6 @@ class Raw:
     encoded = False
 
     def __init__(self, path: str, count: int, threads: int) -> None:
-        import numpy as np
-
         self.frames = np.load(path)[:count]
         self.place = 0
 
@@ -216,8 +216,6 @@ def faces_of_maps(heat: Array, scale: Array, offset: Array, x: float, y: float) 
     Args:
         heat: float32 [height / 4, width / 4]; scale and offset: [2, height / 4, width / 4], vertical first.
     """
-    import numpy as np
-
     rows, columns = np.nonzero(heat > SURE["centerface"])
     boxes = []
     for row, column in np.stack([rows, columns], axis=1).tolist():
@@ -244,17 +242,36 @@ class Sleep(Detector):
         return [(width / 4, height / 4, width / 2, height / 2)]
 
 
+class Smaller(Detector):
+    """Looks in frames made `width` pixels wide, where they are wider; finds boxes in the pixels of the whole frame."""
+
+    def __init__(self, looking: Detector, width: int, threads: int) -> None:
+        self.looking, self.width, self.cv2 = looking, width, opencv(threads)
+        self.version = looking.version
+        self.settings = {**looking.settings, "width": width, "resize": "bilinear"}
+
+    def find(self, frame: Array) -> list[Box]:
+        rows, columns = frame.shape[:2]
+        if columns <= self.width:
+            return self.looking.find(frame)
+        height = max(1, round(rows * self.width / columns))
+        small = self.cv2.resize(frame, (self.width, height), interpolation=self.cv2.INTER_LINEAR)
+        x, y = columns / self.width, rows / height
+        return [(left * x, top * y, wide * x, tall * y) for left, top, wide, tall in self.looking.find(small)]
+
+
 DETECTORS: dict[str, type[Detector]] = {"haar": Haar, "yunet": Yunet, "centerface": Centerface, "sleep": Sleep}
 
 
-def detector(name: str, model: str, threads: int) -> Optional[Detector]:
-    """The loaded detector; None for `none`, which takes whole frames."""
+def detector(name: str, model: str, threads: int, width: Optional[int] = None) -> Optional[Detector]:
+    """The loaded detector, looking in frames of that width; None for `none`, which takes whole frames."""
     if name == "none":
         return None
     if name not in DETECTORS:
         raise Refused(f"no detector {name!r} (known: {', '.join(DETECTORS)}, none)")
     try:
-        return DETECTORS[name](model, threads)
+        found = DETECTORS[name](model, threads)
+        return found if width is None else Smaller(found, width, threads)
     except (Refused, ImportError):
         raise
     except Exception as error:  # OpenCV and onnxruntime say in many ways that a file is not theirs
@@ -332,15 +349,11 @@ def around(frame: Array, face: Optional[Box], margin: float) -> tuple[Array, Opt
 
 
 def contiguous(pixels: Array) -> Array:
-    import numpy as np
-
     return np.ascontiguousarray(pixels)
 
 
 def in_order(scaled: Any, contract: Json) -> Array:
     """Pixels of a picture that is blue first, or gray, in the contract's order."""
-    import numpy as np
-
     height, width = contract["size"]
     pixels = np.asarray(scaled).reshape(1, height, width, -1)
     return pixels[..., ::-1] if contract["color"] == "rgb" else pixels
@@ -354,11 +367,10 @@ class Pipeline:
 
     def __init__(self, task: Json, runtime: Any, affine: Json) -> None:
         asked, started = task["detector"], time.perf_counter_ns()
-        self.detector = detector(asked["name"], asked.get("model") or "", task["threads"])
+        self.detector = detector(asked["name"], asked.get("model") or "", task["threads"], asked.get("width"))
         self.load_ns = time.perf_counter_ns() - started
         self.resize, self.fit = fitting(task["contract"], task["threads"])
-        self.runtime, self.affine = runtime, affine
-        self.faces = 0
+        self.runtime, self.affine, self.faces, self.size = runtime, affine, 0, (0, 0)
 
     def run(self, read: Callable[[], Array]) -> tuple[list[int], bool]:
         """Nanoseconds of each stage as far as the frame got, and whether the model saw it."""
@@ -366,7 +378,7 @@ class Pipeline:
         marks = [clock()]
         frame = read()
         marks.append(clock())
-        face = None
+        face, self.size = None, frame.shape[1::-1]
         if self.detector:
             boxes = self.detector.find(frame)
             face = largest(boxes)
@@ -395,7 +407,8 @@ def block(task: Json, agent: Any) -> Json:
     source = SOURCES[asked["kind"]](asked["path"], asked["count"], task["threads"])
     if not len(source):
         raise Refused("there is no frame")
-    first_ns, faces, seen, digest = look(pipeline, source)
+    shown, digest = look(pipeline, source)
+    times_ns, faces, seen, sizes = zip(*shown)  # noqa: B905 (strict is of Python 3.10)
     gc.collect()
     gc.disable()
     source.seek(seen.index(True) if any(seen) else 0)
@@ -415,9 +428,10 @@ def block(task: Json, agent: Any) -> Json:
         "detector_version": pipeline.detector.version if pipeline.detector else "",
         "detector_settings": pipeline.detector.settings if pipeline.detector else {},
         "resize": pipeline.resize,
-        "frame_size": list(frame.shape[1::-1]),
+        "frame_size": min(sizes),
+        "widest_frame_size": max(sizes),
         "faces": faces if pipeline.detector else [],
-        "first_ns": first_ns,
+        "first_ns": times_ns[0],
         "warmup_invocations": warmup,
         "steady": steady,
         "before": before,
@@ -430,22 +444,18 @@ def block(task: Json, agent: Any) -> Json:
     }
 
 
-def look(pipeline: Pipeline, source: Raw) -> tuple[int, list[int], list[bool], str]:
-    """Nanoseconds of the first frame; of each frame its faces and whether one was analysed; the answers' hash."""
-    import numpy as np
-
-    digest, faces, seen, first_ns = hashlib.sha256(), [], [], 0
+def look(pipeline: Pipeline, source: Raw) -> tuple[list[tuple[int, int, bool, tuple[int, int]]], str]:
+    """Of each frame its nanoseconds, its faces, whether one was analysed, its width and height; the answers' hash."""
+    digest, shown = hashlib.sha256(), []
     for place in range(len(source)):
         source.seek(place)
         marks, analysed = pipeline.run(source.read)
-        first_ns = first_ns or marks[-1] - marks[0]
-        faces.append(pipeline.faces)
-        seen.append(analysed)
+        shown.append((marks[-1] - marks[0], pipeline.faces, analysed, pipeline.size))
         for output in pipeline.runtime.outputs() if analysed else []:
             if not np.isfinite(output).all():
                 raise Refused(f"the answer to frame {place} is not finite")
             digest.update(output.astype("<f4").tobytes())
-    return first_ns, faces, seen, digest.hexdigest()
+    return shown, digest.hexdigest()
 
 
 def timed(pipeline: Pipeline, source: Raw, least_s: float, least: int) -> tuple[dict[str, list[int]], list[int]]:

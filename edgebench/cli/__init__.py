@@ -21,6 +21,7 @@ VERBS = (
     ("quantize", "edgebench.cli.quantize:quantize"),
     ("evaluate", "edgebench.cli.evaluate:evaluate"),
     ("run", "edgebench.cli.run:run"),
+    ("runs", "edgebench.cli.runs:app"),
     ("report", "edgebench.cli.report:report"),
     ("check", "edgebench.cli.check:check"),
     ("baseline", "edgebench.cli.check:baseline"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from edgebench.cli.options import (
     ALL_RECIPES,
     AllowMissing,
@@ -33,8 +37,24 @@ def evaluate(
     calibration: CalibrationCount = 200,
     seed: Seed = 0,
     force: Force = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device", metavar="NAME", help="Let this device answer, and hold that against our answers here."
+        ),
+    ] = None,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            "--minutes",
+            min=0,
+            metavar="M",
+            help="With --device: may take so long; else a part of the images has to do.",
+        ),
+    ] = 10,
 ) -> None:
     """Measure accuracy, and its drift against the source model, image by image."""
+    from edgebench.cli.on_device import show_on_device
     from edgebench.cli.tables import show_results
     from edgebench.pipeline.evaluate import evaluate
     from edgebench.pipeline.labels import CLASS_CAVEATS
@@ -42,19 +62,18 @@ def evaluate(
     from edgebench.pipeline.results import evaluation_results
 
     choice = Choice.of(model, formats=formats, recipes=recipes, only=only or ())
-    evaluations = evaluate(
-        session.workspace,
-        choice,
-        data=data_settings(
-            data,
-            calibration=calibration,
-            seed=seed,
-            limit=limit,
-            tolerance=tolerance,
-            allow_missing_classes=allow_missing_classes,
-        ),
-        force=force,
+    settings = data_settings(
+        data,
+        calibration=calibration,
+        seed=seed,
+        limit=limit,
+        tolerance=tolerance,
+        allow_missing_classes=allow_missing_classes,
     )
+    if device is not None:
+        show_on_device(session, choice, device, settings, limit_s=60 * minutes, force=force)
+        return
+    evaluations = evaluate(session.workspace, choice, data=settings, force=force)
     results = evaluation_results(session.workspace, evaluations)
     session.answer(results)
     info = evaluations[0].dataset

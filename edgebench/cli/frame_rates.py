@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def show_frame_rates(session: Session, job: PipelineJob, rates: Mapping[tuple[str, int], FrameRate]) -> None:
     """What was timed, then a table for each model: every stage's mean share of a frame, and what they add up to."""
     first = next(iter(rates.values()))
-    size = " x ".join(map(str, first.frame_size))
     found = f", a face in {len(first.faces) - first.faces.count(0)} of {len(first.faces)}" if first.faces else ""
-    session.say(f"{job.frames.name}: frames of {size}, {job.detector.name} {first.detector_version}".rstrip() + found)
+    session.say(
+        f"{job.frames.name}: frames of {first.size_text}, {job.detector.text} {first.detector_version}".rstrip() + found
+    )
     stages = list(dict.fromkeys(stage for rate in rates.values() for stage in rate.stages_ms))
     columns = (
         Column("variant"),

@@ -55,3 +55,17 @@ def data_settings(
         allow_missing_classes=allow_missing_classes,
         calibration=CalibrationSettings(count=calibration, seed=seed),
     )
+
+
+def thread_counts(text: str) -> tuple[int, ...]:
+    from edgebench.errors import UsageError
+
+    try:
+        counts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        counts = ()
+    if not counts or min(counts) < 1 or len(set(counts)) < len(counts):
+        raise UsageError(
+            "not a list of different thread counts, each 1 or more", subject=repr(text), fix="write numbers such as 1,2"
+        )
+    return counts

@@ -6,33 +6,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgebench.cli.many import run_on
+from edgebench.cli.on_device import OnDeviceAccuracy, show_on_devices
 from edgebench.cli.options import (
     ALL_RECIPES,
     AllowMissing,
     CalibrationCount,
     Data,
-    Device,
     Force,
     Formats,
     Limit,
-    Models,
     Only,
     Recipes,
     Seed,
     Tolerance,
     data_settings,
+    thread_counts,
 )
 from edgebench.cli.session import Column, Session
+from edgebench.cli.soak import SoakFor, power_cells, show_soaks, soak_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from edgebench.pipeline.measure import Measured
-    from edgebench.pipeline.quantize import Choice
     from edgebench.pipeline.time_pipeline import TimedPipelines
-    from edgebench.records.results import FrameRate, Latency
+    from edgebench.records.results import FrameRate, Latency, Soak
 
-    Summaries = Mapping[tuple[str, int], Latency | FrameRate]
+    Summaries = Mapping[tuple[str, int], Latency | FrameRate | Soak]
 
 Frames = Annotated[
     str | None,
@@ -49,11 +50,31 @@ Detector = Annotated[
     ),
 ]
 
+DetectWidth = Annotated[
+    int | None,
+    typer.Option(metavar="PX", help="With --frames: look for faces in frames made so wide. [default: as they are]"),
+]
+
+SomeModels = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", metavar="NAME", help="A model spec; repeat or separate by commas."),
+]
+Devices = Annotated[
+    str, typer.Option("--device", metavar="NAMES", help="A device spec, or several with commas, all at once.")
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Begin on a device over SSH and come back; see `edgebench runs`.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with the device's last unfinished run as it was asked; only --model matters."),
+]
+
 
 def run(
     session: Session,
-    model: Models,
-    device: Device = "local",
+    model: SomeModels = None,
+    device: Devices = "local",
     formats: Formats = None,
     recipes: Recipes = ALL_RECIPES,
     only: Only = None,
@@ -66,21 +87,35 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="Short blocks, for a first look.")] = False,
     frames: Frames = None,
     detector: Detector = None,
+    detect_width: DetectWidth = None,
+    soak: SoakFor = None,
     calibration: CalibrationCount = 200,
     seed: Seed = 0,
     force: Force = False,
+    detach: Detach = False,
+    resume: Resume = False,
+    on_device_accuracy: OnDeviceAccuracy = False,
 ) -> None:
     """Measure latency on a device: interleaved blocks, each a fresh process, every sample kept."""
     from edgebench.errors import UsageError
     from edgebench.pipeline.quantize import Choice
     from edgebench.specs.bench import QUICK, BenchSettings
 
+    if resume:
+        _resume(session, device, model or ())
+        return
+    if not model:
+        raise UsageError("--model is missing", subject="run", fix="name a model, or say --resume")
     settings = (QUICK if quick else BenchSettings()).model_copy(update={"seed": seed})
-    if rounds:
+    if soak is not None:
+        if rounds or frames is not None:
+            other = "--rounds" if rounds else "--frames"
+            raise UsageError("does not go with --soak, one block of each model's variants", subject=other)
+        settings = soak_settings(soak, settings)
+    elif rounds:
         settings = settings.model_copy(update={"rounds": rounds})
     choice = Choice.of(model, formats=formats, recipes=recipes, only=only or ())
-    asked = {
-        "device": device,
+    asked: dict[str, Any] = {
         "data": data_settings(
             data,
             calibration=calibration,
@@ -90,45 +125,104 @@ def run(
             allow_missing_classes=allow_missing_classes,
         ),
         "settings": settings,
-        "threads": None if threads is None else _thread_counts(threads),
+        "threads": None if threads is None else thread_counts(threads),
         "force": force,
+        "detach": detach,
     }
     if frames is not None:
-        _run_frames(session, choice, {"frames": frames, "detector": detector or "haar", **asked})
-    elif detector is not None:
-        raise UsageError("goes with --frames", subject="--detector", fix="add --frames synthetic, DIR or VIDEO")
+        looking = {"detector": detector or "haar", "detect_width": detect_width}
+        run_on(session, device, choice, _time_pipeline, show_found, {"frames": frames, **looking, **asked})
+    elif detector is not None or detect_width is not None:
+        option = "--detector" if detector is not None else "--detect-width"
+        raise UsageError("goes with --frames", subject=option, fix="add --frames synthetic, DIR or VIDEO")
     else:
-        _run_invocations(session, choice, asked)
+        run_on(session, device, choice, _measure, show_found, asked)
+    if on_device_accuracy:
+        show_on_devices(session, choice, device, asked["data"])
 
 
-def _run_invocations(session: Session, choice: Choice, asked: dict[str, Any]) -> None:
-    from edgebench.latency import summarize
+def _measure(*what: Any, **asked: Any) -> Measured:
     from edgebench.pipeline.measure import measure
 
-    measured = measure(session.workspace, choice, **asked)
-    latencies = summarize(measured.blocks)
-    _answer(session, measured, "latencies", latencies)
-    _show(session, latencies)
+    return measure(*what, **asked)
+
+
+def _time_pipeline(*what: Any, **asked: Any) -> TimedPipelines:
+    from edgebench.pipeline.time_pipeline import time_pipeline
+
+    return time_pipeline(*what, **asked)
+
+
+def _resume(session: Session, device: str, models: Sequence[str]) -> None:
+    from edgebench.pipeline.runs import resume
+    from edgebench.pipeline.workspace import names
+
+    show_found(session, resume(session.workspace, device, names(models) if models else ()))
+
+
+def show_found(session: Session, found: Measured | TimedPipelines) -> None:
+    """Tables of what a job measured; of a job that goes on, how to come back to it."""
+    from edgebench.pipeline.time_pipeline import TimedPipelines
+    from edgebench.records.soak import SoakJob
+
+    if len(found.blocks) < found.job.blocks:
+        job, device = found.job.job, found.job.device.name
+        session.answer({"job": found.job, "not_measured": found.not_measured, "done": len(found.blocks)})
+        session.say(f"job {job} goes on on {device}; `edgebench runs attach {job}` follows it and brings it home")
+    elif isinstance(found, TimedPipelines):
+        _show_pipelines(session, found)
+    elif isinstance(found.job, SoakJob):
+        _show_soaks(session, found)
+    else:
+        _show_measured(session, found)
+
+
+def _show_soaks(session: Session, measured: Measured) -> None:
+    from edgebench.records.soak import SoakBlock
+    from edgebench.soak import summarize_soaks
+
+    blocks = [block for block in measured.blocks if isinstance(block, SoakBlock)]
+    soaks = {} if measured.job.device.emulated else dict(sorted(summarize_soaks(blocks).items(), key=_place))
+    _answer(session, measured, "soaks", soaks)
+    if soaks:
+        show_soaks(session, soaks)
+    else:
+        session.say(f"{len(blocks)} blocks ran through; an emulated device's times mean nothing")
+    _doubts(session, measured, soaks)
+
+
+def _show_measured(session: Session, measured: Measured) -> None:
+    from edgebench.cli.answers import answers_there, show_answers
+    from edgebench.latency import summarize
+
+    emulated = measured.job.device.emulated
+    answers = answers_there(session, measured)
+    latencies = {} if emulated else summarize(measured.blocks)
+    _answer(session, measured, "latencies", latencies, answers={name: each for name, (each, _) in answers.items()})
+    if not emulated:
+        _show(session, latencies)
+    show_answers(session, answers, whole=emulated)
     _doubts(session, measured, latencies)
 
 
-def _run_frames(session: Session, choice: Choice, asked: dict[str, Any]) -> None:
+def _show_pipelines(session: Session, timed: TimedPipelines) -> None:
     from edgebench.cli.frame_rates import show_frame_rates
     from edgebench.frame_rate import summarize_frames
-    from edgebench.pipeline.time_pipeline import time_pipeline
 
-    timed = time_pipeline(session.workspace, choice, **asked)
-    rates = summarize_frames(timed.job, timed.blocks)
+    rates = {} if timed.job.device.emulated else summarize_frames(timed.job, timed.blocks)
     _answer(session, timed, "frame_rates", rates)
-    show_frame_rates(session, timed.job, dict(sorted(rates.items(), key=_place)))
+    if rates:
+        show_frame_rates(session, timed.job, dict(sorted(rates.items(), key=_place)))
+    else:
+        session.say(f"{len(timed.blocks)} blocks ran through; an emulated device's times mean nothing")
     _doubts(session, timed, rates)
 
 
-def _answer(session: Session, found: Measured | TimedPipelines, name: str, summaries: Summaries) -> None:
+def _answer(session: Session, found: Measured | TimedPipelines, name: str, summaries: Summaries, **others: Any) -> None:
     rows = [{"variant": variant, **summary.model_dump()} for (variant, _), summary in summaries.items()]
-    session.answer({"job": found.job, "not_measured": found.not_measured, name: rows})
+    session.answer({"job": found.job, "not_measured": found.not_measured, name: rows, **others})
     info = found.job.device
-    virtual = " (virtual machine)" if info.virtualized else ""
+    virtual = " (emulated)" if info.emulated else " (virtual machine)" if info.virtualized else ""
     session.say(f"{info.name}: {info.processor}, {info.cores} cores{virtual}, {info.system}")
 
 
@@ -143,6 +237,7 @@ def _doubts(session: Session, found: Measured | TimedPipelines, summaries: Summa
 def _show(session: Session, latencies: dict[tuple[str, int], Latency]) -> None:
     from edgebench.units import bytes_text, ms_text
 
+    powered = any(latency.power for latency in latencies.values())
     columns = (
         Column("variant"),
         Column("threads", numeric=True, rank=1),
@@ -155,6 +250,7 @@ def _show(session: Session, latencies: dict[tuple[str, int], Latency]) -> None:
         Column("load", numeric=True, rank=6),
         Column("first", numeric=True, rank=7),
         Column("peak memory", numeric=True, rank=9),
+        *((Column("power", numeric=True, rank=10), Column("energy", numeric=True, rank=11)) if powered else ()),
         Column("caveats", rank=3),
     )
     rows: dict[str, list[tuple[str, ...]]] = {}
@@ -173,6 +269,7 @@ def _show(session: Session, latencies: dict[tuple[str, int], Latency]) -> None:
                 ms_text(latency.load_ms),
                 ms_text(latency.first_ms),
                 bytes_text(latency.peak_rss_bytes),
+                *(power_cells(latency.power) if powered else ()),
                 ", ".join(caveat.kind for caveat in latency.caveats),
             )
         )
@@ -182,20 +279,6 @@ def _show(session: Session, latencies: dict[tuple[str, int], Latency]) -> None:
 
 def _span(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:.3g} to {high:.3g}"
-
-
-def _thread_counts(text: str) -> tuple[int, ...]:
-    from edgebench.errors import UsageError
-
-    try:
-        counts = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        counts = ()
-    if not counts or min(counts) < 1 or len(set(counts)) < len(counts):
-        raise UsageError(
-            "not a list of different thread counts, each 1 or more", subject=repr(text), fix="write numbers such as 1,2"
-        )
-    return counts
 
 
 def _place(item: tuple[tuple[str, int], object]) -> tuple[object, ...]:

@@ -7,15 +7,18 @@ from pathlib import Path
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Runnable
 from edgebench.records.measurement import DeviceInfo
+from edgebench.specs.device import DeviceSpec
 from edgebench.store import Store
 from edgebench.transports import Transport, ask_agent
 from edgebench.transports.local import LocalTransport
 
 
-def describe(transport: Transport, *, description: str = "", notes: str = "") -> DeviceInfo:
-    """The machine behind a transport, as its agent sees it."""
+def describe(transport: Transport, spec: DeviceSpec | None = None) -> DeviceInfo:
+    """The machine behind a transport, as its agent sees it and its spec adds to that."""
     device = ask_agent(transport, {"task": "describe"})["device"]
-    return DeviceInfo(name=transport.name, description=description, notes=notes, **device)
+    info = DeviceInfo(name=transport.name, **device)
+    told = ("description", "notes", "emulated")
+    return info.model_copy(update={key: getattr(spec, key) for key in told}) if spec else info
 
 
 def this_machine(workspace: Workspace) -> DeviceInfo:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from edgebench.errors import ModelFileError, NothingMeasured, raise_all
+from edgebench.errors import ModelFileError, NothingMeasured, UsageError
+from edgebench.pipeline import tickets
 from edgebench.pipeline.agents import describe, runnable_file
+from edgebench.pipeline.device_board import require_board
+from edgebench.pipeline.following import JOURNAL, carry_out
 from edgebench.pipeline.lease import lease
+from edgebench.pipeline.shipping import ship
+from edgebench.pipeline.tickets import Ticket
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedBlock, PlannedVariant, schedule_task
 from edgebench.records.artifact import Artifact, Runnable
@@ -22,9 +26,7 @@ from edgebench.specs.bench import BenchSettings
 from edgebench.specs.device import DeviceSpec
 from edgebench.specs.model import ModelSpec
 from edgebench.store.store import KINDS
-from edgebench.transports import Transport, agent_failed, ask_agent, connect
-
-JOURNAL = "journal.jsonl"
+from edgebench.transports import Transport, connect
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
 AnyJob = TypeVar("AnyJob", bound=MeasurementJob)
@@ -53,14 +55,23 @@ def reached(
     """The machine as it describes itself, how each artifact runs there, and those that do not with the reason.
 
     Raises:
+        DeviceError: it cannot be asked, or is another board than its spec says.
         NothingMeasured: none of them runs there.
     """
-    info = describe(connect(spec, folder), description=spec.description, notes=spec.notes)
+    info = describe(connect(spec, folder), spec)
+    require_board(spec, info.board)
     ways, not_measured = _ways(artifacts, spec, info)
     if not ways:
         reasons = "; ".join(f"{variant}: {why}" for variant, why in not_measured.items())
-        raise NothingMeasured("no variant runs there", subject=spec.name, fix=reasons)
+        fix = f"edgebench devices setup {spec.name}; {reasons}" if spec.transport == "ssh" else reasons
+        raise NothingMeasured("no variant runs there", subject=spec.name, fix=fix)
     return info, ways, not_measured
+
+
+def require_remote(spec: DeviceSpec) -> None:
+    """Raises UsageError where a job cannot go on without us."""
+    if spec.transport == "local":
+        raise UsageError("its jobs end with the command", subject=spec.name, fix="leave --detach out")
 
 
 def current_models(workspace: Workspace, ways: Sequence[tuple[Artifact, Runnable]]) -> dict[str, ModelSpec]:
@@ -81,7 +92,8 @@ def current_models(workspace: Workspace, ways: Sequence[tuple[Artifact, Runnable
 
 def machine_of(info: DeviceInfo) -> dict[str, Any]:
     """What of a machine decides a latency."""
-    return info.model_dump(mode="json", exclude={"name", "description", "notes"})
+    facts = info.model_dump(mode="json", exclude={"name", "description", "notes", "emulated"})
+    return facts | ({"emulated": True} if info.emulated else {})
 
 
 def _ways(
@@ -137,80 +149,35 @@ def measured(
     work: Work[AnyBlock],
     settings: BenchSettings,
     spec: DeviceSpec,
+    *,
+    detach: bool = False,
 ) -> tuple[AnyBlock, ...]:
-    """The job's blocks, those that are missing measured first."""
+    """The job's blocks, those that are missing measured first; with `detach`, only begun, and those that are there."""
     workspace.store.ask(type(job), [job.job])
-    kept = workspace.store.latest(work.record, f"{job.job}/")
-    if len(kept) < len(blocks):
+    ticket = Ticket(
+        job=job.job,
+        device=spec.name,
+        kind=KINDS[type(job)],
+        block_kind=KINDS[work.record],
+        task=schedule_task(
+            job.job, blocks, settings, device=spec, inputs=work.inputs, journal=JOURNAL, measures=work.task
+        ),
+        artifacts={block.id: block.artifact for block in blocks},
+    )
+    if len(ticket.kept(workspace)) < len(blocks):
+        tickets.keep(workspace, ticket)
         with lease(workspace, spec):
             transport = connect(spec, workspace.store.folder("devices", spec.name), job.job)
             _ship(workspace, transport, work)
-            _run_schedule(workspace, transport, job, blocks, work, settings, spec)
-        kept = workspace.store.latest(work.record, f"{job.job}/")
-    return tuple(kept)
+            carry_out(workspace, transport, ticket, detach=detach)
+        if not detach:
+            tickets.drop(workspace, ticket)
+    return tuple(workspace.store.latest(work.record, f"{job.job}/"))
 
 
 def _ship(workspace: Workspace, transport: Transport, work: Work[Any]) -> None:
     with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as folder:
-        for _, way in work.ways:
-            transport.put(runnable_file(workspace.store, way, Path(folder)), _remote(way))
-    for remote, local in work.files.items():
-        transport.put(local, remote)
-
-
-def _run_schedule(
-    workspace: Workspace,
-    transport: Transport,
-    job: MeasurementJob,
-    blocks: Sequence[PlannedBlock],
-    work: Work[Any],
-    settings: BenchSettings,
-    spec: DeviceSpec,
-) -> None:
-    task = schedule_task(
-        job.job,
-        blocks,
-        settings,
-        device=spec,
-        inputs=work.inputs,
-        journal=JOURNAL,
-        measures=work.task,
-    )
-    with workspace.progress.step(f"measuring on {spec.name}") as step:
-
-        def on_progress(progress: dict[str, Any]) -> None:
-            # Kept block by block: whatever ends us, only the block under way is lost.
-            if progress["done"]:
-                _collect(workspace, transport, job, blocks, work.record)
-            step.update(progress["done"], progress["total"], progress.get("block", ""))
-
-        answer = ask_agent(transport, task, on_progress=on_progress)
-    _collect(workspace, transport, job, blocks, work.record)
-    raise_all([agent_failed(error, f"{spec.name}, block {error['block']}") for error in answer["errors"]])
-
-
-def _collect(
-    workspace: Workspace,
-    transport: Transport,
-    job: MeasurementJob,
-    blocks: Sequence[PlannedBlock],
-    record: type[Block],
-) -> None:
-    """Keeps every block of the journal that is not kept yet."""
-    artifacts = {block.id: block.artifact for block in blocks}
-    kept = {row.key for row in workspace.store.database.latest(KINDS[record], f"{job.job}/")}
-    with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as work:
-        local = Path(work) / JOURNAL
-        transport.get(JOURNAL, local)
-        for line in finished_lines(local.read_bytes()):
-            key = f"{job.job}/{line['block']}"
-            if line["job"] == job.job and "measured" in line and key not in kept:
-                artifact = artifacts[line["block"]]
-                block = record(job=job.job, device=job.device.name, artifact=artifact, **line["measured"])
-                workspace.store.save(key, block)
-
-
-def finished_lines(journal: bytes) -> Iterator[dict[str, Any]]:
-    """The journal's whole lines; the last one may still be under way."""
-    for line in journal[: journal.rfind(b"\n") + 1].splitlines():
-        yield json.loads(line)
+        models = {
+            _remote(way): runnable_file(workspace.store, way, Path(folder, way.blob[:16])) for _, way in work.ways
+        }
+        ship(workspace.progress, transport, {**models, **work.files})

@@ -21,6 +21,7 @@ from edgebench.records.measurement import Block
 from edgebench.records.results import Estimate, Results, VariantResult
 from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import DataSettings
+from edgebench.specs.device import DeviceSpec
 
 
 class Written(NamedTuple):
@@ -55,7 +56,7 @@ def check(
     if held and models:
         held = held.of_models(names(models))
     if latency_device:
-        workspace.device(latency_device)  # whatever there is to measure, the name is right
+        _require_real(workspace.device(latency_device))  # whatever there is to measure
     found = _last_asked(workspace, models or (held.models if held else ()), held, strict=bool(models))
     if not found.results and not found.left_out:
         return GateResult(findings=())
@@ -78,6 +79,11 @@ def check(
         findings=tuple(finding for part in judged for finding in part.findings),
         notes=(*_judged_on(found.results), *(note for part in judged for note in part.notes)),
     )
+
+
+def _require_real(spec: DeviceSpec) -> None:
+    if spec.emulated:
+        raise UsageError("is emulated, so that its times mean nothing", subject=spec.name, fix="name a real device")
 
 
 def write_baseline_of(workspace: Workspace, models: str | Sequence[str], path: Path, *, drop: bool = False) -> Written:

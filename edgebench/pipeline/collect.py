@@ -12,7 +12,8 @@ from edgebench.records.artifact import Artifact
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
-from edgebench.records.pipeline_timing import PipelineBlock, PipelineJob
+from edgebench.records.pipeline_timing import FaceDetector, PipelineBlock, PipelineJob
+from edgebench.records.soak import SoakBlock, SoakJob
 from edgebench.sources import fingerprint
 from edgebench.specs.catalog import devices
 from edgebench.specs.model import ModelSpec
@@ -29,6 +30,7 @@ class Findings:
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     blocks: dict[str, list[Block]] = field(default_factory=dict)
     framed: Sequence[Framed] = ()
+    soaked: Soaked | None = None
     evaluated_before: frozenset[str] = frozenset()
     """Variants that were evaluated on the data set in other bytes only."""
 
@@ -39,6 +41,14 @@ class Framed:
 
     job: PipelineJob
     blocks: Sequence[PipelineBlock]
+
+
+@dataclass(frozen=True)
+class Soaked:
+    """One run of long blocks, and those of them that are of the model's artifacts."""
+
+    job: SoakJob
+    blocks: Sequence[SoakBlock]
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,7 @@ class Shelf:
     jobs: Sequence[MeasurementJob]
     blocks: Mapping[str, Sequence[Block]]
     framed: Sequence[Framed] = ()
+    soaked: Sequence[Soaked] = ()
 
     @classmethod
     def read(cls, workspace: Workspace) -> Shelf:
@@ -96,11 +107,19 @@ class Shelf:
         pipeline_blocks: dict[str, list[PipelineBlock]] = defaultdict(list)
         for each in workspace.store.latest(PipelineBlock):
             pipeline_blocks[each.job].append(each)
+        soak_blocks: dict[str, list[SoakBlock]] = defaultdict(list)
+        for soak in workspace.store.latest(SoakBlock):
+            soak_blocks[soak.job].append(soak)
+        jobs = workspace.store.latest(MeasurementJob)
+        for job in jobs:
+            if shared := [block for share in job.shares.values() for block in blocks.get(share, ())]:
+                blocks[job.job] = [block.model_copy(update={"job": job.job}) for block in shared]
         return cls(
+            soaked=[Soaked(job, soak_blocks[job.job]) for job in workspace.store.latest(SoakJob)],
             framed=[Framed(job, pipeline_blocks[job.job]) for job in workspace.store.latest(PipelineJob)],
             artifacts=workspace.store.latest(Artifact),
             evaluations=workspace.store.latest(Evaluation),
-            jobs=workspace.store.latest(MeasurementJob),
+            jobs=jobs,
             blocks=blocks,
         )
 
@@ -159,19 +178,22 @@ class Shelf:
         return list(reversed(last.values()))
 
     def devices(self, artifacts: Iterable[Artifact]) -> list[str]:
-        """Devices on which any of these artifacts was measured, the one asked for last at the end."""
+        """Devices on which any of these artifacts was run, emulated ones first, the one asked for last at the end."""
         wanted = {(artifact.variant, artifact.blob) for artifact in artifacts}
         last = dict.fromkeys(
             job.device.name
             for job in reversed(self.jobs)
             if job.purpose == "run" and any((b.variant, b.artifact) in wanted for b in self.blocks.get(job.job, ()))
         )
+        runs: list[Soaked | Framed] = [*self.soaked, *self.framed]
         last |= dict.fromkeys(
             run.job.device.name
-            for run in reversed(self.framed)
+            for run in reversed(runs)
             if any((block.variant, block.artifact) in wanted for block in run.blocks)
         )
-        return list(reversed(last))
+        jobs: list[MeasurementJob] = [*(run.job for run in runs), *self.jobs]
+        emulated = {job.device.name: job.device.emulated for job in jobs}
+        return [name for wanted in (True, False) for name in reversed(last) if emulated[name] == wanted]
 
     def known_device(self, workspace: Workspace, name: str) -> str:
         """The name, of a spec or of a device that was measured on.
@@ -179,7 +201,9 @@ class Shelf:
         Raises:
             UnknownName: it is neither.
         """
-        known = {job.device.name for job in self.jobs} | set(devices(workspace.device_dirs).files())
+        runs: list[Soaked | Framed] = [*self.soaked, *self.framed]
+        measured = {job.device.name for job in (*self.jobs, *(run.job for run in runs))}
+        known = measured | set(devices(workspace.device_dirs).files())
         if name not in known:
             raise UnknownName.among(name, known, kind="device")
         return name
@@ -197,12 +221,13 @@ class Shelf:
             evaluations,
             self.blocks_of(artifacts, device),
             self.framed_of(artifacts, device),
+            self.soaked_of(artifacts, device),
             frozenset(each.variant for each in holding.evaluations if each.dataset.id == dataset) - evaluations.keys(),
         )
 
     def framed_of(self, artifacts: Mapping[str, Artifact], device: str | None) -> list[Framed]:
         """Of these artifacts on the device, for each detector and each set of frames the run asked for last."""
-        last: dict[tuple[str, str, str], Framed] = {}
+        last: dict[tuple[FaceDetector, str], Framed] = {}
         for run in self.framed:
             own = [
                 each
@@ -210,10 +235,22 @@ class Shelf:
                 if each.variant in artifacts and artifacts[each.variant].blob == each.artifact
             ]
             if own and run.job.device.name == device:
-                key = (run.job.detector.name, run.job.detector.sha256, run.job.frames.id)
+                key = (run.job.detector, run.job.frames.id)
                 last.pop(key, None)
                 last[key] = Framed(run.job, own)
         return list(last.values())
+
+    def soaked_of(self, artifacts: Mapping[str, Artifact], device: str | None) -> Soaked | None:
+        """Of these artifacts on the device, the run asked for last."""
+        for run in reversed(self.soaked):
+            own = [
+                each
+                for each in run.blocks
+                if each.variant in artifacts and artifacts[each.variant].blob == each.artifact
+            ]
+            if own and run.job.device.name == device:
+                return Soaked(run.job, own)
+        return None
 
     def blocks_of(self, artifacts: Mapping[str, Artifact], device: str | None) -> dict[str, list[Block]]:
         """Blocks of just these artifacts, by variant, from one job on the device, so that a model's latencies

@@ -9,15 +9,18 @@ from edgebench.records.artifact import Artifact
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import DeviceInfo, MeasurementJob
 from edgebench.records.pipeline_timing import PipelineJob
+from edgebench.records.soak import SoakJob
 from edgebench.specs.bench import QUICK, BenchSettings
 from edgebench.specs.data import DataSettings
 from edgebench.specs.variant import FORMATS, RECIPES, model_of
+
+QUANTITY: dict[type[MeasurementJob], str] = {PipelineJob: "frame rate", SoakJob: "sustained latency"}
 
 
 def commands_of(
     model: str, artifact: Artifact | None, evaluation: Evaluation | None, jobs: Sequence[MeasurementJob]
 ) -> dict[str, str]:
-    """Keys size, accuracy, latency and frame rate, for what was found. A user's own folder is DIR."""
+    """Keys size, accuracy, latency, frame rate, sustained latency: what was found. A user's own folder is DIR."""
     only = ["--only", artifact.variant] if artifact else []
     commands = {}
     if artifact:
@@ -25,7 +28,7 @@ def commands_of(
     if evaluation:
         commands["accuracy"] = _line("evaluate", "--model", model, *only, *_data(evaluation.data))
     for job in jobs:
-        commands["frame rate" if isinstance(job, PipelineJob) else "latency"] = _measurement(job)
+        commands[QUANTITY.get(type(job), "latency")] = _measurement(job)
     return commands
 
 
@@ -55,19 +58,22 @@ def _measurement(job: MeasurementJob) -> str:
     chosen = ["--formats", ",".join(formats)] if every == set(job.variants) else _each("--only", job.variants)
     device = ["--device", job.device.name]
     frames = _frames(job) if isinstance(job, PipelineJob) else []
+    frames += ["--soak", f"{job.settings['soak_s']:g}s"] if isinstance(job, SoakJob) else []
     return _line("run", *device, *_each("--model", models), *chosen, *frames, *_data(job.data), *_settings(job))
 
 
 def _frames(job: PipelineJob) -> list[str]:
     named = {"raw": job.frames.name, "folder": "DIR", "video": "VIDEO"}[job.frames.kind]
-    return ["--frames", named, "--detector", job.detector.name + ("=FILE" if job.detector.sha256 else "")]
+    looking = job.detector
+    width = [] if looking.width is None else ["--detect-width", str(looking.width)]
+    return ["--frames", named, "--detector", looking.name + ("=FILE" if looking.sha256 else ""), *width]
 
 
 def _settings(job: MeasurementJob) -> list[str]:
     asked = BenchSettings.model_validate({name: job.settings[name] for name in BenchSettings.model_fields})
     base = QUICK if asked.measure_s == QUICK.measure_s else BenchSettings()
     options = ["--quick"] if base is QUICK else []
-    if asked.rounds != base.rounds:
+    if asked.rounds != base.rounds and not isinstance(job, SoakJob):
         options += ["--rounds", str(asked.rounds)]
     threads = job.settings["threads"]
     return options + (["--threads", ",".join(map(str, threads))] if list(threads) != [1] else [])

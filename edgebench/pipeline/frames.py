@@ -10,6 +10,7 @@ from typing import Any, get_args
 from edgebench.digests import sha256_file, sha256_json
 from edgebench.errors import DataError, UnknownName, UsageError
 from edgebench.files import as_store_errors, replacing
+from edgebench.pipeline.frame_trials import check_detector, check_pictures, check_video
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.pipeline_timing import FaceDetector, Frames
 
@@ -17,6 +18,8 @@ SYNTHETIC = "synthetic"
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 WEIGHTS = {"yunet": "YuNet's .onnx", "centerface": "CenterFace's .onnx"}
 """Detectors that need a file of the user's -> which."""
+LEAST_WIDTH = 32
+"""Pixels of a frame in which something could still be found."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,22 @@ class DetectorFile:
 
     @property
     def asked(self) -> dict[str, Any]:
-        return {"name": self.info.name, "model": self.remote}
+        return {"name": self.info.name, "model": self.remote, "width": self.info.width}
+
+
+def usable(workspace: Workspace, looking: DetectorFile) -> DetectorFile:
+    """A detector for frames of any size, tried here on an empty one.
+
+    Raises:
+        DataError: its file is another's.
+    """
+    freed = free_size(workspace, looking)
+    if looking.file is not None and freed.file is not None:
+        try:
+            check_detector(looking.info.name, freed.file)
+        except DataError as exc:
+            raise DataError(exc.problem, subject=str(looking.file), fix=exc.fix) from exc
+    return freed
 
 
 def free_size(workspace: Workspace, looking: DetectorFile) -> DetectorFile:
@@ -84,7 +102,7 @@ def frames_of(workspace: Workspace, source: str, *, count: int) -> FrameFiles:
     """At most `count` frames: drawn ones, pictures of a folder at equal distances, or a video's.
 
     Raises:
-        DataError: there is nothing by that name, or no picture in it.
+        DataError: there is nothing by that name, no picture in it, or one that cannot be read.
     """
     path = Path(source)
     if source == SYNTHETIC:
@@ -94,6 +112,7 @@ def frames_of(workspace: Workspace, source: str, *, count: int) -> FrameFiles:
     if not path.is_file():
         fix = "name a folder of pictures, a video file, or `synthetic`"
         raise DataError("no such folder or file", subject=source, fix=fix)
+    check_video(path)
     sha256 = sha256_file(path)
     remote = f"frames/{sha256[:16]}{path.suffix.lower()}"
     info = Frames(name=path.name, kind="video", id=sha256, count=count, synthetic=False)
@@ -133,6 +152,7 @@ def _folder(folder: Path, count: int) -> FrameFiles:
     if not found:
         raise DataError("holds no picture", subject=str(folder), fix=f"its files should end in {', '.join(PICTURES)}")
     chosen = _spread(found, count)
+    check_pictures(chosen)
     hashes = [sha256_file(path) for path in chosen]
     identity = sha256_json(hashes)
     remote = f"frames/{identity[:16]}"
@@ -153,11 +173,14 @@ def _spread(paths: Sequence[Path], count: int) -> list[Path]:
     return [paths[int(place * step)] for place in range(min(count, len(paths)))]
 
 
-def detector_of(text: str) -> DetectorFile:
+def detector_of(text: str, *, width: int | None = None) -> DetectorFile:
     """Reads `haar`, `none`, `yunet=FILE`, `centerface=FILE`, or `haar=FILE` for another cascade.
 
+    Args:
+        width: pixels to which wider frames are made for the search.
+
     Raises:
-        UnknownName, UsageError: there is no such detector, or its file is missing.
+        UnknownName, UsageError: there is no such detector, its file is missing, or it does not search so.
     """
     name, _, file = text.partition("=")
     known = get_args(FaceDetector.model_fields["name"].annotation)
@@ -165,10 +188,16 @@ def detector_of(text: str) -> DetectorFile:
         raise UnknownName.among(name, known, kind="detector")
     if name == "none" and file:
         raise UsageError("takes no file", subject=text, fix="write `none`")
+    if width is not None and name == "none":
+        raise UsageError("searches no frame, so none is made smaller", subject=name, fix="leave out --detect-width")
+    if width is not None and width < LEAST_WIDTH:
+        fix = f"give --detect-width {LEAST_WIDTH} or more"
+        raise UsageError("is too small to find a face in", subject=f"{width} px", fix=fix)
     if name in WEIGHTS and not file:
         raise UsageError("needs its weights", subject=name, fix=f"write {name}=FILE, {WEIGHTS[name]}")
     if not file:
-        return DetectorFile(FaceDetector.model_validate({"name": name}))
+        return DetectorFile(FaceDetector.model_validate({"name": name, "width": width}))
     if not Path(file).is_file():
         raise UsageError("no such file", subject=file, fix=f"write {name}=FILE")
-    return DetectorFile(FaceDetector.model_validate({"name": name, "sha256": sha256_file(Path(file))}), Path(file))
+    info = FaceDetector.model_validate({"name": name, "sha256": sha256_file(Path(file)), "width": width})
+    return DetectorFile(info, Path(file))

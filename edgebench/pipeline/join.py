@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,27 +9,25 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from edgebench.errors import NothingMeasured
+from edgebench.pipeline.answers import Compared, answers_of, arrays
 from edgebench.pipeline.collect import Findings
 from edgebench.pipeline.commands import commands_of, report_command
 from edgebench.pipeline.front import with_front
 from edgebench.pipeline.labels import class_caveats, model_truth
 from edgebench.pipeline.quantize import over_budget
-from edgebench.pipeline.sameness import other_answers
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact
 from edgebench.records.caveat import Caveat
 from edgebench.records.dataset import DatasetInfo, unreadable_caveats
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
-from edgebench.records.results import FrameRate, Latency, Results, VariantResult
+from edgebench.records.results import FrameRate, Latency, Results, Soak, VariantResult
 from edgebench.specs.variant import SOURCE, source_id
 
 NAMED = 3
 """So many models can be read in a title."""
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from edgebench.drift import Judged
 
 
@@ -58,7 +55,7 @@ class Join:
             device=jobs[-1].device if jobs else None,
             measured_at=jobs[-1].started_at if jobs else None,
             settings=_flat(jobs[-1].settings) if jobs else {},
-            variants=tuple(with_front(rows, judged, self._blocks())),
+            variants=tuple(with_front(rows, judged, self._timed_blocks())),
             caveats=tuple(self._caveats()),
             command=report_command([found.spec.name for found in self.findings], jobs[-1].device if jobs else None),
         )
@@ -71,23 +68,22 @@ class Join:
         if source not in found.evaluations:
             return {}
         reference = found.evaluations[source]
-        truth = model_truth(found.spec, reference.dataset, self._arrays(reference.truth))
+        truth = model_truth(found.spec, reference.dataset, arrays(self.workspace.store, reference.truth))
         return judge(
-            {variant: self._arrays(each.outputs) for variant, each in found.evaluations.items()},
+            {variant: arrays(self.workspace.store, each.outputs) for variant, each in found.evaluations.items()},
             truth,
             found.spec.heads,
             reference=source,
             margin=found.spec.budgets.max_accuracy_loss,
         )
 
-    def _arrays(self, blob: str) -> dict[str, np.ndarray]:
-        import numpy as np
-
-        with np.load(io.BytesIO(self.workspace.store.blobs.read(blob)), allow_pickle=False) as arrays:
-            return dict(arrays)
-
     def _blocks(self) -> dict[str, list[Block]]:
         return {variant: blocks for found in self.findings for variant, blocks in found.blocks.items()}
+
+    def _timed_blocks(self) -> dict[str, list[Block]]:
+        """Those whose times mean something."""
+        emulated = {job.job for job in self.jobs if job.device.emulated}
+        return {variant: blocks for variant, blocks in self._blocks().items() if blocks[0].job not in emulated}
 
     def _evaluations(self) -> list[Evaluation]:
         return [each for found in self.findings for each in found.evaluations.values()]
@@ -96,7 +92,7 @@ class Join:
         from edgebench.latency import summarize
 
         by_job: dict[str, list[Block]] = defaultdict(list)
-        for blocks in self._blocks().values():
+        for blocks in self._timed_blocks().values():
             by_job[blocks[0].job] += blocks
         found: dict[str, list[Latency]] = defaultdict(list)
         for blocks in by_job.values():
@@ -108,19 +104,20 @@ class Join:
         from edgebench.frame_rate import summarize_frames
 
         found: dict[str, list[FrameRate]] = defaultdict(list)
-        for run in [run for each in self.findings for run in each.framed]:
+        for run in [run for each in self.findings for run in each.framed if not run.job.device.emulated]:
             for (variant, _), rate in sorted(summarize_frames(run.job, run.blocks).items()):
                 found[variant].append(rate)
         return found
 
     def _measured_jobs(self) -> list[MeasurementJob]:
-        """The jobs that latencies are of."""
+        """The jobs that ran the variants."""
         used = {block.job for blocks in self._blocks().values() for block in blocks}
         return [job for job in self.jobs if job.job in used]
 
     def _seen_jobs(self) -> list[MeasurementJob]:
         """All that anything was measured by on the device, that of the latencies last."""
-        return [*(run.job for each in self.findings for run in each.framed), *self._measured_jobs()]
+        soaked = [each.soaked.job for each in self.findings if each.soaked]
+        return [*soaked, *(run.job for each in self.findings for run in each.framed), *self._measured_jobs()]
 
     def _rows(
         self,
@@ -146,6 +143,8 @@ class Join:
         frame_rates: tuple[FrameRate, ...],
     ) -> VariantResult:
         evaluation, own = found.evaluations.get(variant), judged.get(variant)
+        answers, difference = self._answers(found, variant)
+        soaks = _soaks(found, variant)
         fp32 = next((a for a in found.artifacts.values() if artifact and a.format == artifact.format), None)
         whole = fp32.size_bytes if fp32 and fp32.recipe == "fp32" else None
         return VariantResult(
@@ -163,34 +162,37 @@ class Join:
             drift=own.drift if own else None,
             latency=latency,
             frame_rates=frame_rates,
+            soaks=soaks,
             reference_executed=bool(evaluation and evaluation.reference),
+            answers=answers,
             caveats=(
                 *_caveats(found, artifact, evaluation, latency),
                 *(own.caveats if own else ()),
-                *self._sameness(found, variant),
+                *((difference,) if difference else ()),
             ),
-            commands=commands_of(found.spec.name, artifact, evaluation, self._jobs_of(found, latency, frame_rates)),
+            commands=commands_of(
+                found.spec.name, artifact, evaluation, self._jobs_of(found, latency, frame_rates, soaks)
+            ),
         )
 
-    def _sameness(self, found: Findings, variant: str) -> tuple[Caveat, ...]:
-        """Whether the timed path answered as the evaluation did, where both saw the same images."""
-        artifact, evaluation = found.artifacts.get(variant), found.evaluations.get(variant)
-        blocks = found.blocks.get(variant)
+    def _answers(self, found: Findings, variant: str) -> Compared | tuple[None, None]:
+        """What it answered on the device, beside what was judged."""
+        artifact, blocks = found.artifacts.get(variant), found.blocks.get(variant)
         if not artifact or not blocks:
-            return ()
+            return None, None
         job = next(job for job in self.jobs if job.job == blocks[0].job)
-        same_images = evaluation and job.datasets.get(found.spec.name) == evaluation.dataset.id
-        outputs = self._arrays(evaluation.outputs) if evaluation and same_images else None
-        caveat = other_answers(blocks, artifact, outputs, job.settings["inputs"])
-        return (caveat,) if caveat else ()
+        return answers_of(self.workspace, job, blocks, artifact, found.evaluations.get(variant))
 
-    def _jobs_of(self, found: Findings, latency: Sequence[Latency], rates: Sequence[FrameRate]) -> list[MeasurementJob]:
+    def _jobs_of(
+        self, found: Findings, latency: Sequence[Latency], rates: Sequence[FrameRate], soaks: Sequence[Soak]
+    ) -> list[MeasurementJob]:
         """The runs that a variant's times are of, one for each kind of run."""
-        used = {each.job for each in latency[:1]} | {each.job for each in rates[-1:]}
-        return [job for job in (*self.jobs, *(run.job for run in found.framed)) if job.job in used]
+        used = {each.job for each in latency[:1]} | {each.job for each in rates[-1:]} | {each.job for each in soaks[:1]}
+        soaked = [found.soaked.job] if found.soaked else []
+        return [job for job in (*self.jobs, *(run.job for run in found.framed), *soaked) if job.job in used]
 
     def _caveats(self) -> Iterator[Caveat]:
-        jobs = self._measured_jobs()
+        jobs = [job for job in self._measured_jobs() if not job.device.emulated]
         for model, why in self.left_out.items():
             yield Caveat(kind="left-out", text=f"{model}: {why}", fix=f"see `edgebench models validate {model}`")
         for found in self.findings:
@@ -211,12 +213,29 @@ class Join:
                 text=f"evaluated on {len(hosts)} kinds of processor, whose arithmetic may differ in last digits",
                 fix="evaluate every variant on one machine (--force)",
             )
-        if any(job.device.virtualized for job in self._seen_jobs()):
+        if any(job.device.emulated for job in self._seen_jobs()):
+            yield Caveat(
+                kind="emulated",
+                text="run on an emulated device, which shows that the variants run there and what they answer; "
+                "its times mean nothing and are left out",
+                fix="measure on the device itself",
+            )
+        elif any(job.device.virtualized for job in self._seen_jobs()):
             yield Caveat(
                 kind="virtual-machine",
                 text="measured in a virtual machine: compare ratios, not milliseconds",
                 fix="measure on the device itself",
             )
+
+
+def _soaks(found: Findings, variant: str) -> tuple[Soak, ...]:
+    """How the variant's speed lasts, lowest thread count first; nothing of an emulated device."""
+    from edgebench.soak import summarize_soaks
+
+    if found.soaked is None or found.soaked.job.device.emulated:
+        return ()
+    own = summarize_soaks([block for block in found.soaked.blocks if block.variant == variant])
+    return tuple(soak for _, soak in sorted(own.items()))
 
 
 def _caveats(

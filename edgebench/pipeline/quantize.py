@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgebench.data import Samples
 from edgebench.digests import sha256_json
-from edgebench.errors import UsageError, raise_all
+from edgebench.errors import EdgebenchError, UsageError, raise_all
 from edgebench.files import as_store_errors, replacing
 from edgebench.pipeline.conversion import Order
 from edgebench.pipeline.datasets import calibration_set, evaluation_samples, images_path
@@ -104,11 +104,12 @@ def quantize(
         _tell_left_out(workspace, specs)
     prepared = [_Prepared.of(workspace, spec, choice, data) for spec in specs]
     workspace.store.ask(Artifact, [key for each in prepared for key in each.keys.values()])
-    _make_missing(workspace, prepared, force=force)
-    artifacts = tuple(workspace.store.get(Artifact, key) for each in prepared for key in each.keys.values())
-    for artifact in artifacts:
+    failures = _make_missing(workspace, prepared, force=force)
+    keys = [key for each in prepared for key in each.keys.values()]
+    for artifact in filter(None, [workspace.store.find(Artifact, key) for key in keys]):
         export(workspace, artifact, out or workspace.store.folder("artifacts"))
-    return artifacts
+    raise_all(failures)
+    return tuple(workspace.store.get(Artifact, key) for key in keys)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,8 @@ def _calibration_record(workspace: Workspace, samples: Samples, seed: int) -> Ca
     )
 
 
-def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force: bool) -> None:
+def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force: bool) -> list[EdgebenchError]:
+    """What failed."""
     orders = [
         order
         for each in prepared
@@ -195,7 +197,7 @@ def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force:
         )
     ]
     if not orders:
-        return
+        return []
     total = sum(len(order.variants) for order in orders)
     made: dict[str, int] = {}
     tasks = [
@@ -215,7 +217,7 @@ def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force:
             step.update(sum(made.values()), total, detail)
 
         outcomes = list(run_tasks(tasks, jobs=jobs, log=workspace.log, on_report=on_report))
-    raise_all([outcome.error for outcome in outcomes if outcome.error])
+    return [outcome.error for outcome in outcomes if outcome.error]
 
 
 def over_budget(spec: ModelSpec, artifact: Artifact) -> Caveat | None:

@@ -20,6 +20,8 @@ from edgebench.render import FORMATS
 
 NO_DATA = "not-evaluated"
 NO_DEVICE = "not-measured"
+SIDE_BY_SIDE = "devices.html"
+"""Beside the devices' folders, whose pages link to it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class _Place:
 def report(
     workspace: Workspace, models: str | Sequence[str] = (), *, device: str | None = None, out: Path = Path("reports")
 ) -> tuple[Page, ...]:
-    """Writes `<out>/<data set>/<device>/` for everything the store holds about these models (default: all).
+    """Writes `<out>/<data set>/<device>/` for everything the store holds about these models (default: all), and
+    `<out>/<data set>/devices.html` where there are several devices.
 
     A page shows the models that were evaluated on its data set, in the artifacts that were. Only derived files are
     written there, and the same records give the same files.
@@ -67,10 +70,29 @@ def report(
                 workspace, shelf, place.holdings, dataset=place.dataset, device=place.device, left_out=left_out
             )
             folder = out / (folders[place.dataset.id] if place.dataset else NO_DATA) / device_folder(place.device)
-            write_page(results, folder)
-            pages.append(Page(results, folder))
+            beside = [each.device for each in places if each.dataset == place.dataset and each.device != place.device]
+            page = Page(results.model_copy(update={"beside": tuple(filter(None, beside))}), folder)
+            write_page(page.results, folder)
+            pages.append(page)
             step.update(done, len(places), str(folder))
+    _write_side_by_side(pages)
     return tuple(pages)
+
+
+def _write_side_by_side(pages: Sequence[Page]) -> None:
+    """For each data set with several devices a page above theirs."""
+    from edgebench.render.devices import Beside, render
+
+    by_folder: dict[Path, list[Page]] = {}
+    for page in pages:
+        if page.results.device:
+            by_folder.setdefault(page.folder.parent, []).append(page)
+    for folder, found in by_folder.items():
+        file = folder / SIDE_BY_SIDE
+        with as_store_errors(file):
+            if len(found) > 1:
+                with replacing(file) as part:
+                    part.write_bytes(render([Beside(page.results, page.folder.name) for page in found]))
 
 
 def _places(shelf: Shelf, holdings: Sequence[Holding], device: str | None) -> Iterator[_Place]:

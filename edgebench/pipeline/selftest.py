@@ -10,7 +10,7 @@ from pathlib import Path
 from edgebench.errors import AgentFailed
 from edgebench.frozen import Frozen
 from edgebench.latency import summarize
-from edgebench.pipeline.blocks import JOURNAL, finished_lines
+from edgebench.pipeline.following import JOURNAL, journal_lines
 from edgebench.pipeline.lease import lease
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedVariant, plan_blocks, schedule_task
@@ -67,8 +67,7 @@ def selftest(workspace: Workspace, *, device: str = "local") -> tuple[Found, ...
             )
         if answer["errors"]:
             raise AgentFailed(str(answer["errors"][0]["message"]), subject=device)
-        transport.get(JOURNAL, Path(work) / JOURNAL)
-        lines = list(finished_lines((Path(work) / JOURNAL).read_bytes()))
+        lines = [line for _, line in journal_lines(transport)]
     measured = [Block(job=task["job"], device=device, artifact="", **line["measured"]) for line in lines]
     latencies = summarize(measured)
     return tuple(_judge(planted, latencies[planted.variant, 1]) for planted in PLANTED)

@@ -41,6 +41,9 @@ class Answer:
     outputs: list[np.ndarray] = field(default_factory=list)
     invoke_s: float = 0.0
     duration_s: float = 0.0
+    runtime_version: str = ""
+    path: str = ""
+    """What really executed, in the runtime's words."""
     error: EdgebenchError | None = None
 
 
@@ -170,4 +173,5 @@ def _answer(job: PredictJob, answer: dict[str, Any], output: Path) -> Answer:
 
     with np.load(output) as arrays:
         outputs = [arrays[f"output_{i}"] for i in range(len(arrays.files))]
-    return Answer(job, outputs, answer["invoke_ns"] / 1e9, answer["elapsed_s"])
+    spent_s = answer["invoke_ns"] / 1e9, answer["elapsed_s"]
+    return Answer(job, outputs, *spent_s, runtime_version=answer["runtime_version"], path=answer["path"])

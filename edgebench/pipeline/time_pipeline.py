@@ -9,8 +9,17 @@ from datetime import UTC, datetime
 from edgebench.agent import AGENT, PIPELINE
 from edgebench.digests import sha256_file, sha256_json
 from edgebench.errors import UsageError
-from edgebench.pipeline.blocks import Work, current_models, machine_of, measured, open_job, planned_variant, reached
-from edgebench.pipeline.frames import SYNTHETIC, DetectorFile, FrameFiles, detector_of, frames_of, free_size
+from edgebench.pipeline.blocks import (
+    Work,
+    current_models,
+    machine_of,
+    measured,
+    open_job,
+    planned_variant,
+    reached,
+    require_remote,
+)
+from edgebench.pipeline.frames import SYNTHETIC, DetectorFile, FrameFiles, detector_of, frames_of, usable
 from edgebench.pipeline.quantize import Choice, quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import job_id, plan_blocks
@@ -36,29 +45,35 @@ def time_pipeline(
     *,
     frames: str = SYNTHETIC,
     detector: str = "haar",
+    detect_width: int | None = None,
     device: str = "local",
     data: DataSettings = DataSettings(),
     settings: BenchSettings = BenchSettings(),
     threads: Sequence[int] | None = None,
     force: bool = False,
+    detach: bool = False,
 ) -> TimedPipelines:
     """Times detection, crop and resize, preparation and inference of every chosen variant on the same frames.
 
     Args:
         frames: a folder of pictures, a video file, or `synthetic`; at most `settings.inputs` of them.
         detector: `haar`, `yunet=FILE`, `centerface=FILE`, or `none` for whole frames.
+        detect_width: pixels to which wider frames are made for the search; its time counts as detection.
         data: calibrates the artifacts that are missing.
+        detach: begin the job and come back with the blocks that are there; it goes on without us.
 
     Raises:
         UsageError: without a detector, a contract that crops has nothing to crop by.
     """
-    workspace.device(device)  # before anything is made for a device that nobody knows
-    looking = free_size(workspace, detector_of(detector))
+    spec = workspace.device(device)  # before anything is made for a device that nobody knows
+    if detach:
+        require_remote(spec)
+    looking = usable(workspace, detector_of(detector, width=detect_width))
     for model in choice.models if looking.info.name == "none" else ():
         _require_whole_frames(workspace.model(model))
     fed = frames_of(workspace, frames, count=settings.inputs)
     artifacts = quantize(workspace, choice, data=data)
-    return _timed(workspace, artifacts, fed, looking, device, data, settings, threads, force=force)
+    return _timed(workspace, artifacts, fed, looking, device, data, settings, threads, force=force, detach=detach)
 
 
 def _require_whole_frames(spec: ModelSpec) -> None:
@@ -81,6 +96,7 @@ def _timed(
     threads: Sequence[int] | None,
     *,
     force: bool,
+    detach: bool,
 ) -> TimedPipelines:
     spec = workspace.device(device)
     counts = tuple(threads or spec.threads)
@@ -130,7 +146,7 @@ def _timed(
         record=PipelineBlock,
         task="frames",
     )
-    blocks = measured(workspace, job, plan_blocks(planned, settings, counts), work, settings, spec)
+    blocks = measured(workspace, job, plan_blocks(planned, settings, counts), work, settings, spec, detach=detach)
     return TimedPipelines(job, blocks, not_measured)
 
 

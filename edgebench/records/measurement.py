@@ -8,6 +8,26 @@ from edgebench.frozen import Frozen
 from edgebench.specs.data import DataSettings
 
 
+class Power(Frozen):
+    """What the board's meter read while the block's invocations went on for a second, after those that are timed."""
+
+    meter: str
+    """`pmic`, the sum of the rails of a Raspberry Pi 5's own power chip, or the names of INA2xx sensors."""
+    watts: tuple[float, ...]
+    """Of the whole of what the meter measures, at rest and at work."""
+    invocations: int
+    seconds: float
+
+    @property
+    def mean_w(self) -> float:
+        return sum(self.watts) / len(self.watts)
+
+    @property
+    def joules(self) -> float:
+        """Of one inference."""
+        return self.mean_w * self.seconds / self.invocations
+
+
 class Block(Frozen):
     """One fresh process on the device: load, first inference, warm-up, N timed invocations.
 
@@ -34,11 +54,20 @@ class Block(Frozen):
     latencies_ns: tuple[int, ...]
     peak_rss_bytes: int
     outputs_sha256: str
+    answers: str = ""
+    """Blob of what `outputs_sha256` is of: float32, output after output, image after image. None of whole frames."""
     started_at: str
     before: dict[str, Any]
     after: dict[str, Any]
     vetoes: tuple[str, ...] = ()
     disturbed: tuple[str, ...] = ()
+    cooled_s: float = 0.0
+    """So long it waited for the board to cool before it began, in all attempts."""
+    governor_wanted: str = ""
+    governor_refused: str = ""
+    """Why the clock's governor is not the wanted one, where it is not."""
+    power: Power | None = None
+    """None where the board cannot measure it."""
 
 
 class DeviceInfo(Frozen):
@@ -47,6 +76,10 @@ class DeviceInfo(Frozen):
     name: str
     description: str = ""
     notes: str = ""
+    board: str = ""
+    """What the board calls itself."""
+    emulated: bool = False
+    """What runs there shows that it works; no time of it is ever shown."""
     machine: str
     system: str
     processor: str
@@ -71,10 +104,15 @@ class MeasurementJob(Frozen):
     variants: tuple[str, ...]
     datasets: dict[str, str]
     """Model -> id of the data set whose first images the blocks cycled through."""
+    inputs: dict[str, str] = {}
+    """Model -> sha256 of those images and of how the model is fed with them; none in older records."""
     data: DataSettings
     """How it was asked for, the user's path left out."""
     blocks: int
     """How many a finished job has."""
-    purpose: Literal["run", "gate"] = "run"
-    """A gate's job holds the baseline's artifacts beside the changed ones, and no others."""
+    purpose: Literal["run", "gate", "share"] = "run"
+    """A gate's job holds the baseline's artifacts beside the changed ones, and no others; a share is a board's part of
+    a pool's job."""
+    shares: dict[str, str] = {}
+    """Of a pool's job: board -> the job that holds its blocks."""
     started_at: str

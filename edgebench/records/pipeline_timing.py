@@ -30,6 +30,12 @@ class FaceDetector(Frozen):
     name: Literal["haar", "yunet", "centerface", "none"]
     sha256: str = ""
     """Of the user's weights; none for the cascade that OpenCV brings."""
+    width: int | None = None
+    """Pixels to which wider frames are made for the search; None where they are searched as they are."""
+
+    @property
+    def text(self) -> str:
+        return self.name if self.width is None else f"{self.name} at {self.width} px"
 
 
 class PipelineJob(MeasurementJob):
@@ -58,4 +64,6 @@ class PipelineBlock(Block):
     resize: str
     """What resized, in words: on a device without Pillow it is not what made the evaluation's images."""
     frame_size: tuple[int, int]
-    """Width and height in pixels."""
+    """Width and height in pixels, of the narrowest frame."""
+    widest_frame_size: tuple[int, int] | None = None
+    """None in blocks that did not look."""

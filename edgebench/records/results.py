@@ -17,7 +17,9 @@ from edgebench.records.pipeline_timing import FaceDetector, Frames
 # Results file history:
 #   1 - first version
 #   2 - frame rates of variants behind a face detector
-SCHEMA = 2
+#   3 - errors of a source model's valence and arousal by the place of the label
+#   4 - what variants answered on the device; emulated devices; power; how speed lasts
+SCHEMA = 4
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 
@@ -47,6 +49,22 @@ class ClassScores(Frozen):
     f1: float | None
 
 
+class AffectErrors(Frozen):
+    """Errors of valence and arousal by the place of the label, in cells of the square of labels, [-1, 1] twice.
+
+    All columns go together, one entry for each cell that holds a label with both (see `metrics.cells`).
+    """
+
+    cells: int
+    """Along either side of the square."""
+    valence: tuple[int, ...]
+    """Place of the cell, rising from -1."""
+    arousal: tuple[int, ...]
+    labels: tuple[int, ...]
+    valence_rmse: tuple[float, ...]
+    arousal_rmse: tuple[float, ...]
+
+
 class Scores(Frozen):
     """A variant against the labels. `metrics` is keyed by metric name, such as `accuracy` or `ccc_valence`."""
 
@@ -55,6 +73,8 @@ class Scores(Frozen):
     classes: tuple[ClassScores, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
     """confusion[truth][predicted], in the order of `classes`."""
+    affect_errors: AffectErrors | None = None
+    """Of a source model alone: a variant's differ too little from them for a picture to tell."""
 
 
 class Drift(Frozen):
@@ -89,8 +109,19 @@ class BlockLatency(Frozen):
     first_ms: float
     quantiles_ms: dict[str, float]
     """Keys min, p5, p25, p50, p75, p95, max."""
+    device: str = ""
+    """Which board of a pool it was."""
     vetoes: tuple[str, ...] = ()
     disturbed: tuple[str, ...] = ()
+
+
+class PowerUse(Frozen):
+    """What the device takes while it infers, with what it takes at rest: medians over blocks."""
+
+    meter: str
+    """What measured it (see `records.measurement.Power`)."""
+    mean_w: float
+    inference_j: float
 
 
 class Latency(Frozen):
@@ -116,6 +147,8 @@ class Latency(Frozen):
     invocations: int
     ratio_to_fp32: Estimate | None
     """Over the fp32 variant of the same format, paired by round; None where that was not in the job."""
+    power: PowerUse | None = None
+    """None where the device cannot measure it."""
     conditions: dict[str, str]
     blocks: tuple[BlockLatency, ...]
     caveats: tuple[Caveat, ...] = ()
@@ -137,6 +170,9 @@ class FrameRate(Frozen):
     detector_settings: dict[str, Any]
     frames: Frames
     frame_size: tuple[int, int]
+    """Width and height in pixels, of the narrowest frame."""
+    widest_frame_size: tuple[int, int] | None = None
+    """None where all frames are of one size."""
     frame_ms: Estimate
     fps: float
     stages_ms: dict[str, float]
@@ -151,6 +187,66 @@ class FrameRate(Frozen):
     peak_rss_bytes: int
     conditions: dict[str, str]
     caveats: tuple[Caveat, ...] = ()
+
+    @property
+    def size_text(self) -> str:
+        sizes = (self.frame_size, self.widest_frame_size) if self.widest_frame_size else (self.frame_size,)
+        return " to ".join(f"{width} x {height}" for width, height in sizes)
+
+
+class Soak(Frozen):
+    """How a variant's speed lasts on a device: one long block from the start temperature on.
+
+    `burst_ms` is the median over the first seconds' medians, `sustained_ms` over those of the last.
+    """
+
+    job: str
+    threads: int
+    runtime: str
+    runtime_version: str
+    duration_s: float
+    burst_s: float
+    sustained_s: float
+    burst_ms: float
+    sustained_ms: float
+    ratio: float
+    """Sustained over burst."""
+    invocations: int
+    at_s: tuple[float, ...]
+    """Seconds of the block, a few joined to one where there are many; all columns go together."""
+    median_ms: tuple[float, ...]
+    p90_ms: tuple[float, ...]
+    temperature_c: tuple[float | None, ...]
+    frequency_mhz: tuple[float | None, ...]
+    power: PowerUse | None = None
+    """After the last second."""
+    conditions: dict[str, str]
+    caveats: tuple[Caveat, ...] = ()
+
+
+class DeviceAnswers(Frozen):
+    """What a variant answered on a device, beside what the evaluation, or this machine, answers to the same images.
+
+    The proof that what was timed computes what was judged.
+    """
+
+    job: str
+    emulated: bool = False
+    """The device is; then this is all there is to say of it, and no latency."""
+    runtime: str
+    runtime_version: str
+    path: str
+    """What really executed, in the runtime's words."""
+    blocks: int
+    images: int
+    held_against: Literal["evaluation", "host", "nothing"]
+    exact: bool | None = None
+    """Bit for bit the same; None where there is nothing to hold them against."""
+    largest_difference: float | None = None
+    """Absolute, over all outputs; None where only the hashes are known."""
+    allowed_difference: float | None = None
+    same: bool | None = None
+    """Within what is allowed."""
 
 
 class VariantResult(Frozen):
@@ -172,7 +268,11 @@ class VariantResult(Frozen):
     frame_rates: tuple[FrameRate, ...] = ()
     """One per run over whole frames (its frames and its detector) and thread count, what was asked for last at the
     end."""
+    soaks: tuple[Soak, ...] = ()
+    """One per thread count, of the run asked for last."""
     reference_executed: bool = False
+    answers: DeviceAnswers | None = None
+    """None where it was not run on the device."""
     on_front: bool = False
     front_probability: float | None = None
     """Share of resamples (images and blocks drawn together) in which no variant is faster and more accurate."""
@@ -190,6 +290,8 @@ class Results(Frozen):
     title: str
     dataset: DatasetInfo | None
     device: DeviceInfo | None
+    beside: tuple[str, ...] = ()
+    """Other devices that a page above this one shows side by side with it."""
     measured_at: str | None
     settings: dict[str, float | int | str] = {}
     variants: tuple[VariantResult, ...]

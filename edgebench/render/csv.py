@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable
 
 from edgebench.records.pipeline_timing import STAGES
-from edgebench.records.results import Drift, Estimate, Latency, Results, VariantResult
+from edgebench.records.results import DeviceAnswers, Drift, Estimate, Latency, Results, VariantResult
 from edgebench.render.tables import caveats_of
 
 Value = str | int | float | bool | None
@@ -37,6 +37,8 @@ def _row(results: Results, variant: VariantResult, latency: Latency | None) -> d
         | _front(variant)
         | _latency(latency)
         | _frame_rates(variant, latency)
+        | _soaks(variant, latency)
+        | _answers(variant.answers)
         | {"caveats": "; ".join(dict.fromkeys(caveat.kind for caveat in caveats_of(variant)))}
     )
 
@@ -53,6 +55,7 @@ def _identity(results: Results, variant: VariantResult) -> dict[str, Value]:
         "dataset_synthetic": data.synthetic if data else None,
         "dataset_id": data.id if data else None,
         "device": device.name if device else None,
+        "device_emulated": device.emulated if device else None,
         "measured_at": results.measured_at,
     }
 
@@ -114,6 +117,8 @@ def _latency(latency: Latency | None) -> dict[str, Value]:
         "load_ms": latency.load_ms,
         "first_inference_ms": latency.first_ms,
         "peak_rss_bytes": latency.peak_rss_bytes,
+        "power_w": latency.power.mean_w if latency.power else None,
+        "inference_j": latency.power.inference_j if latency.power else None,
         "invocations": latency.invocations,
         "blocks": len(latency.blocks),
         "disturbed_blocks": sum(bool(block.disturbed) for block in latency.blocks),
@@ -128,10 +133,32 @@ def _frame_rates(variant: VariantResult, latency: Latency | None) -> dict[str, V
     found: dict[str, Value] = {}
     for rate in variant.frame_rates:
         if latency is None or rate.threads == latency.threads:
-            of = f"frames_{rate.detector.name}"
+            width = "" if rate.detector.width is None else f"_{rate.detector.width}"
+            of = f"frames_{rate.detector.name}{width}"
             found |= {f"{of}_source": rate.frames.name, f"{of}_fps": rate.fps, f"{of}_with_face_ms": rate.with_face_ms}
             found |= _estimates([(f"{of}_ms", rate.frame_ms)])
             found |= {f"{of}_{stage}_ms": rate.stages_ms.get(stage) for stage in STAGES}
+    return found
+
+
+def _answers(found: DeviceAnswers | None) -> dict[str, Value]:
+    if found is None:
+        return {}
+    return {
+        "answers_held_against": found.held_against,
+        "answers_same": found.same,
+        "answers_exact": found.exact,
+        "answers_largest_difference": found.largest_difference,
+        "answers_allowed_difference": found.allowed_difference,
+    }
+
+
+def _soaks(variant: VariantResult, latency: Latency | None) -> dict[str, Value]:
+    """At the row's thread count."""
+    found: dict[str, Value] = {}
+    for soak in variant.soaks:
+        if latency is None or soak.threads == latency.threads:
+            found |= {"soak_s": soak.duration_s, "burst_ms": soak.burst_ms, "sustained_ms": soak.sustained_ms}
     return found
 
 

@@ -33,8 +33,8 @@ def table(results: Results) -> Iterator[list[str]]:
         found = f"{len(rate.faces) - rate.faces.count(0)} of {len(rate.faces)}" if rate.faces else "not looked for"
         yield [
             variant.variant,
-            rate.detector.name,
-            f"{rate.frames.name}, {rate.frame_size[0]} x {rate.frame_size[1]}",
+            rate.detector.text,
+            f"{rate.frames.name}, {rate.size_text}",
             str(rate.threads),
             fps_text(rate.fps),
             estimate_text(rate.frame_ms, ms_text),
@@ -61,7 +61,7 @@ def stage_charts(results: Results, palette: Palette, *, width: int | str = encod
 
 
 def _behind(rate: FrameRate) -> str:
-    return f"{rate.detector.name}, {rate.frames.name}"
+    return f"{rate.detector.text}, {rate.frames.name}"
 
 
 def _rows(name: str, variant: VariantResult, rate: FrameRate) -> Iterator[dict[str, Any]]:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import edgebench.units as units
 from edgebench.records.artifact import Calibration
 from edgebench.records.results import Results, VariantResult
-from edgebench.render import blocks, charts, encodings, frame_rates, names, palette, scatter, tables, text
+from edgebench.render import (
+    affect_map,
+    answers,
+    blocks,
+    charts,
+    encodings,
+    frame_rates,
+    names,
+    page,
+    palette,
+    scatter,
+    soaks,
+    tables,
+)
 from edgebench.render.conclusions import conclusions
 from edgebench.render.criterion import criterion_of
 from edgebench.stats import FEWEST_CHANGES, FEWEST_SAMPLES
 
-if TYPE_CHECKING:
-    import jinja2
-
 STILL_WIDTH_PX = 860
-SHADES = 10
 
 
 @dataclass(frozen=True)
@@ -36,30 +43,36 @@ class Figure:
 
 
 def render(results: Results) -> bytes:
-    environment = _environment()
     figures = _figures(results)
-    style = _style(environment)
+    style = page.style()
     specifications = {f.name: f.specification for found in figures.values() for f in found}
-    scripts = [_bundle(), _source(environment, "report.js")]
-    page = environment.get_template("report.html.j2").render(
-        results=results,
-        names=names,
-        tables=tables,
-        columns=tables.columns(results),
-        frame_rates=frame_rates,
-        conclusions=conclusions(results),
-        criterion=criterion_of(results),
-        fewest_samples=FEWEST_SAMPLES,
-        fewest_changes=FEWEST_CHANGES,
-        figures=figures,
-        specifications=_json(specifications),
-        style=style,
-        scripts=scripts,
-        policy=_policy(style, scripts),
-        legend=_legend(results),
-        calibrations=_calibrations(results),
+    scripts = [_bundle(), page.source("report.js")]
+    html = (
+        page.environment()
+        .get_template("report.html.j2")
+        .render(
+            results=results,
+            names=names,
+            tables=tables,
+            columns=tables.columns(results),
+            frame_rates=frame_rates,
+            affect_map=affect_map,
+            answers=answers,
+            soaks=soaks,
+            conclusions=conclusions(results),
+            criterion=criterion_of(results),
+            fewest_samples=FEWEST_SAMPLES,
+            fewest_changes=FEWEST_CHANGES,
+            figures=figures,
+            specifications=_json(specifications),
+            style=style,
+            scripts=scripts,
+            policy=page.policy(style, scripts),
+            legend=_legend(results),
+            calibrations=_calibrations(results),
+        )
     )
-    return page.encode()
+    return html.encode()
 
 
 def _figures(results: Results) -> dict[str, list[Figure]]:
@@ -80,7 +93,14 @@ def _figures(results: Results) -> dict[str, list[Figure]]:
         "size": drawn(size, "size", f"{criterion} over size, every format"),
         "blocks": drawn(blocks.block_charts, "blocks", "blocks"),
         "frames": drawn(frame_rates.stage_charts, "frames", "mean time of a frame, by stage"),
+        "soaks": drawn(soaks.soak_charts, "soaks", "latency over the time of a soak"),
+        "affect": _affect_figures(results),
     }
+
+
+def _affect_figures(results: Results) -> list[Figure]:
+    live, still = (affect_map.error_charts(results, palette.PAGE, live=live) for live in (True, False))
+    return [_figure(f"affect-{axis}", f"RMSE of {axis}", live[axis], still[axis]) for axis in live]
 
 
 def _figure(name: str, caption: str, live: Any, still: Any) -> Figure:
@@ -92,41 +112,6 @@ def _figure(name: str, caption: str, live: Any, still: Any) -> Figure:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edgebench.render"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"bytes": units.bytes_text, "ms": units.ms_text, "percent": units.percent_text}
-    environment.filters |= {"score": units.score_text, "fps": units.fps_text}
-    environment.filters |= {
-        "estimate": text.estimate_text,
-        "metric": text.metric_title,
-        "shade": _shade,
-        "plain": _plain,
-    }
-    environment.globals |= {"units": units, "not_measured": units.NOT_MEASURED}
-    return environment
-
-
-def _source(environment: jinja2.Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _style(environment: jinja2.Environment) -> str:
-    """The colours of both schemes, then everything that uses them."""
-    light, dark = palette.LIGHT.css(), palette.DARK.css()
-    schemes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    return f"{schemes}\n{_source(environment, 'style.css')}"
-
-
-@cache
 def _bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script that loads nothing."""
     import vl_convert
@@ -134,29 +119,9 @@ def _bundle() -> str:
     return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
-def _policy(style: str, scripts: list[str]) -> str:
-    """Only these very scripts and this very style may run; nothing may be fetched from anywhere."""
-    allowed = " ".join(_digest(script) for script in scripts)
-    return f"default-src 'none'; script-src {allowed}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
-
-
-def _digest(source: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
-
-
 def _json(value: Any) -> str:
     """JSON that cannot end the script element it stands in."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
-
-
-def _shade(count: int, row: tuple[int, ...]) -> int:
-    """A cell's share of its row, in tenths."""
-    return round(SHADES * count / (sum(row) or 1))
-
-
-def _plain(value: float | int | str) -> str:
-    """A number with its thousands apart; text as it is, so that marked-up text stays escaped once."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
 
 
 def _legend(results: Results) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from edgebench.records.caveat import Caveat
 from edgebench.records.results import Results, VariantResult
-from edgebench.render import frame_rates, names
+from edgebench.render import answers, frame_rates, names, soaks
 from edgebench.render.conclusions import conclusions
 from edgebench.render.criterion import Criterion, criterion_of
 from edgebench.render.tables import caveats_of
@@ -43,6 +43,8 @@ def _lines(results: Results) -> Iterator[str]:
     yield from _table(results)
     yield ""
     yield from _frame_rates(results)
+    yield from _soaks(results)
+    yield from _answers(results)
     yield from _caveats(results)
     yield f"Reproduce: {_code(results.command)}"
 
@@ -51,7 +53,8 @@ def _setting(results: Results) -> str:
     data, device = results.dataset, results.device
     parts = [f"Data set: {data.name}, {data.split}, {data.images_text}." if data else "No data set."]
     if device:
-        parts.append(f"Device: {device.name}, {device.processor}, {device.cores} cores.")
+        emulated = " (emulated)" if device.emulated else ""
+        parts.append(f"Device: {device.name}{emulated}, {device.processor}, {device.cores} cores.")
     return " ".join(parts)
 
 
@@ -78,6 +81,29 @@ def _frame_rates(results: Results) -> Iterator[str]:
     yield _joined(frame_rates.HEAD)
     yield _joined(["---"] * frame_rates.WORDS + ["---:"] * (len(frame_rates.HEAD) - frame_rates.WORDS))
     yield from (_joined([escape(cell) for cell in cells]) for cells in frame_rates.table(results))
+    yield ""
+
+
+def _soaks(results: Results) -> Iterator[str]:
+    if not soaks.soaked(results):
+        return
+    yield "### Burst and sustained speed"
+    yield ""
+    yield _joined(soaks.HEAD)
+    yield _joined(["---"] + ["---:"] * (len(soaks.HEAD) - 1))
+    yield from (_joined([escape(cell) for cell in cells]) for cells in soaks.table(results))
+    yield ""
+
+
+def _answers(results: Results) -> Iterator[str]:
+    """All that an emulated device's run is for."""
+    if not answers.is_emulated(results) or not answers.ran(results):
+        return
+    yield "### What ran on the emulated device"
+    yield ""
+    yield _joined(answers.HEAD)
+    yield _joined(["---"] * len(answers.HEAD))
+    yield from (_joined([escape(cell) for cell in cells]) for cells in answers.table(results))
     yield ""
 
 
@@ -109,6 +135,10 @@ def _size(variant: VariantResult) -> str:
 
 
 def _latencies(variant: VariantResult, threads: Sequence[int]) -> Iterator[str]:
+    if variant.answers and variant.answers.emulated:
+        yield from [f"{NOT_MEASURED} (emulated)"] * max(1, len(threads))
+        yield NOT_MEASURED
+        return
     by_threads = {latency.threads: latency for latency in variant.latency}
     for found in [by_threads.get(n) for n in threads] or [None]:
         yield estimate_text(found.median_ms if found else None, ms_text)

@@ -60,7 +60,7 @@ def _panels(results: Results) -> tuple[list[Any], str]:
 def _setting(results: Results) -> list[str]:
     lines = []
     if results.dataset:
-        device = f", timed on {results.device.name}" if results.device else ""
+        device = f", timed on {results.device.name}" if results.device and not results.device.emulated else ""
         lines.append(f"{results.dataset.name}, {results.dataset.split}: {results.dataset.images_text}{device}")
     if results.dataset and results.dataset.synthetic:
         lines.append(names.SYNTHETIC)

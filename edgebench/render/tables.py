@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgebench.records.caveat import Caveat
-from edgebench.records.results import Estimate, Latency, Results, VariantResult
+from edgebench.records.results import Estimate, FrameRate, Latency, Results, Soak, VariantResult
 from edgebench.render.criterion import Criterion, criterion_of
 from edgebench.render.names import is_source, thread_counts, threads_text
 from edgebench.render.text import interval_text, metric_title
@@ -111,7 +111,8 @@ def _metric_column(name: str) -> Column:
 
 def caveats_of(variant: VariantResult) -> tuple[Caveat, ...]:
     """The variant's caveats and those of its times, each once."""
-    times = [each.caveats for each in variant.latency] + [each.caveats for each in variant.frame_rates]
+    timed: tuple[Latency | FrameRate | Soak, ...] = (*variant.latency, *variant.frame_rates, *variant.soaks)
+    times = [each.caveats for each in timed]
     return tuple(dict.fromkeys([*variant.caveats, *(caveat for caveats in times for caveat in caveats)]))
 
 
@@ -142,7 +143,9 @@ def _latency_columns(threads: int | None, *, several: bool) -> list[Column]:
 
 
 def _untimed(variant: VariantResult) -> Cell:
-    return Cell(NOT_MEASURED, note="reference-executed" if variant.reference_executed else "", tone="absent")
+    emulated = variant.answers and variant.answers.emulated
+    note = "reference-executed" if variant.reference_executed else "emulated" if emulated else ""
+    return Cell(NOT_MEASURED, note=note, tone="absent")
 
 
 def _median(latency: Latency) -> Cell:

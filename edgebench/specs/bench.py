@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from edgebench.frozen import Frozen
 
+SOAK_LEAST_S, SOAK_MOST_S = 1.0, 7200.0
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -22,6 +23,13 @@ class BenchSettings(Frozen):
     min_invocations: Annotated[int, Field(ge=1)] = 30
     inputs: Annotated[int, Field(ge=1)] = Field(default=16, description="real preprocessed samples to cycle through")
     seed: Annotated[int, Field(ge=0)] = 0
+
+
+class SoakSettings(BenchSettings):
+    """One long block of each variant, to see how its speed lasts."""
+
+    rounds: Literal[1] = 1
+    soak_s: Annotated[float, Field(ge=SOAK_LEAST_S, le=SOAK_MOST_S)] = 600.0
 
 
 QUICK = BenchSettings(warmup_s=0.1, max_warmup_s=0.5, measure_s=0.2, min_invocations=20, inputs=8)

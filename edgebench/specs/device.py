@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgebench.frozen import Frozen
-from edgebench.specs.stated import Stated
+from edgebench.specs.stated import Name, Stated
 
 Runtime = Literal["litert", "onnxruntime", "coreml"]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]*$", max_length=255)]
 User = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9._-]*$", max_length=100)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-FarPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]+$", max_length=200)]
-"""Goes into command lines of the device's shell: letters, digits and `. _ / -` alone."""
+FarFolder = Annotated[
+    str, Field(pattern=r"^\.?[A-Za-z0-9_-][A-Za-z0-9._-]*(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)*$", max_length=200)
+]
+"""Goes into command lines of the device's shell: letters, digits and `. _ / -` alone; never above the home folder."""
+Program = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/][A-Za-z0-9._/-]*$", max_length=200)]
+"""Goes into command lines likewise, and is no option."""
+KeyFile = Annotated[str, Field(pattern=r"^[^`$;|&<>*?\"'\\\x00-\x1f-][^`$;|&<>*?\"'\\\x00-\x1f]*$", max_length=1000)]
 
 
 class VetoLimits(Frozen):
@@ -24,6 +29,9 @@ class VetoLimits(Frozen):
         default=0.25, description="processor time others used during the block, in cores"
     )
     frequency_change: Annotated[float, Field(gt=0, le=1)] = Field(default=0.1, description="share of the clock rate")
+    memory_pressure: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.05, description="share of the time that something waited for memory"
+    )
     max_temperature_c: float | None = None
     repeats: Annotated[int, Field(ge=0)] = 2
 
@@ -34,12 +42,12 @@ class SshSettings(Frozen):
     host: Host | None = Field(default=None, description="address, or a Host of ~/.ssh/config [the device's name]")
     user: User | None = None
     port: Port | None = None
-    key: str | None = Field(default=None, description="private key file; otherwise those of ssh's agent and ~/.ssh")
-    jump: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@:-]+$")] | None = Field(
+    key: KeyFile | None = Field(default=None, description="private key file; otherwise those of ssh's agent and ~/.ssh")
+    jump: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:][A-Za-z0-9._@:-]*$", max_length=400)] | None = Field(
         default=None, description="[user@]host[:port] to go through"
     )
-    folder: FarPath = Field(default=".edgebench", description="where edgebench works there, below the home folder")
-    python: FarPath = Field(default="python3", description="interpreter of the device, 3.9 or later")
+    folder: FarFolder = Field(default=".edgebench", description="where edgebench works there, below the home folder")
+    python: Program = Field(default="python3", description="interpreter of the device, 3.9 or later")
 
 
 class DeviceSpec(Stated):
@@ -49,5 +57,28 @@ class DeviceSpec(Stated):
     runtimes: tuple[Runtime, ...] = ("litert", "onnxruntime", "coreml")
     threads: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1,)
     cpu_affinity: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    board: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ._,()+/-]*$", max_length=200)] = Field(
+        default="", description="how the board's own name of its model must begin, such as Raspberry Pi 4"
+    )
+    governor: Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=50)] | None = Field(
+        default=None, description="the clock's governor while it measures, where we may set it; restored afterwards"
+    )
+    start_below_c: Annotated[float, Field(gt=0, le=120)] | None = Field(
+        default=None, description="a block starts only when the board is cooler, in degrees Celsius"
+    )
+    emulated: bool = Field(
+        default=False, description="an emulator: proves that things work, and no time measured there is ever shown"
+    )
+    pool: tuple[Name, ...] = Field(
+        default=(), description="names of equal boards that share the rounds of a run; beside them only words go here"
+    )
     veto: VetoLimits = VetoLimits()
     notes: str = Field(default="", description="cooling, power supply: what a reader of the numbers should know")
+
+    @model_validator(mode="after")
+    def _pool_of_others(self) -> Self:
+        if self.pool and self.model_fields_set - {"name", "description", "notes", "pool"}:
+            raise ValueError("a pool's boards have specs of their own: beside `pool` only `description` and `notes` go")
+        if self.pool and (len(set(self.pool)) < max(2, len(self.pool)) or self.name in self.pool):
+            raise ValueError("`pool` names two or more different boards, and not itself")
+        return self

@@ -132,6 +132,13 @@ class Database:
         with self._as_store_errors(), self.engine.connect() as connection:
             return [_row(row) for row in connection.execute(query)]
 
+    def keys(self, kind: str, prefix: str = "") -> set[str]:
+        """Every key that begins with `prefix`."""
+        query = select(_records.c.key).where(_records.c.kind == kind)
+        query = query.where(_records.c.key.startswith(prefix, autoescape=True)).distinct()
+        with self._as_store_errors(), self.engine.connect() as connection:
+            return set(connection.scalars(query))
+
     def all(self) -> list[Row]:
         with self._as_store_errors(), self.engine.connect() as connection:
             return [_row(row) for row in connection.execute(_query().order_by(_records.c.id))]

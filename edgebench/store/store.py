@@ -18,11 +18,14 @@ from edgebench.digests import sha256_json
 from edgebench.errors import StoreError
 from edgebench.files import PARTS, as_store_errors, remove, require_writable
 from edgebench.frozen import Frozen
+from edgebench.records.answers import HostAnswers
 from edgebench.records.artifact import Artifact
 from edgebench.records.asked import Asked
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block, MeasurementJob
+from edgebench.records.on_device import DeviceEvaluation
 from edgebench.records.pipeline_timing import PipelineBlock, PipelineJob
+from edgebench.records.soak import SoakBlock, SoakJob
 from edgebench.store.blobs import Blobs
 from edgebench.store.database import Database, Row, sqlite_url
 from edgebench.store.packages import size_bytes
@@ -36,6 +39,10 @@ KINDS: dict[type[Frozen], str] = {
     Block: "block",
     PipelineJob: "pipeline_job",
     PipelineBlock: "pipeline_block",
+    SoakJob: "soak_job",
+    SoakBlock: "soak_block",
+    HostAnswers: "host_answers",
+    DeviceEvaluation: "device_evaluation",
     Asked: "asked",
 }
 
@@ -159,6 +166,10 @@ def blobs_of(record: Frozen) -> set[str]:
         return named | ({record.calibration.contents} if record.calibration else set())
     if isinstance(record, Evaluation):
         return {record.outputs, record.truth}
+    if isinstance(record, DeviceEvaluation):
+        return {record.outputs}
+    if isinstance(record, Block | HostAnswers):
+        return {record.answers} if record.answers else set()
     return set()
 
 

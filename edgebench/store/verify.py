@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from edgebench.errors import StoreError
 from edgebench.files import as_store_errors, remove
 from edgebench.frozen import Frozen
+from edgebench.records.answers import HostAnswers
 from edgebench.records.artifact import Artifact
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.measurement import Block
+from edgebench.records.on_device import DeviceEvaluation
 from edgebench.store.database import Row
 from edgebench.store.store import KINDS, Store, read_record
 
@@ -80,7 +82,9 @@ def _resting_on(lost: set[str], rows: Sequence[Row], records: dict[Row, Frozen])
     }
     for row in rows:
         record = records.get(row)
-        found_with = {record.artifact} if isinstance(record, Evaluation | Block) else set()
+        found_with = (
+            {record.artifact} if isinstance(record, Evaluation | DeviceEvaluation | Block | HostAnswers) else set()
+        )
         if lost.intersection(row.blobs) or found_with & (run | lost):
             yield row
 

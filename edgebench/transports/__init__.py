@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from edgebench.agent import AGENT
-from edgebench.errors import AgentFailed, DeviceError, StoreError, ending, refusal
+from edgebench.agent import AGENT, CONDITIONS
+from edgebench.errors import AgentDied, AgentFailed, DeviceError, StoreError, UsageError, ending, refusal
 from edgebench.registry import resolve
 from edgebench.specs.device import DeviceSpec
 
@@ -23,6 +23,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 """Whoever set these meant another program: a task says itself how many threads a model gets."""
 SILENCE_S = 30
 """So long does an agent that we may lose sight of wait for a sign of life before it ends."""
+
+
+OnBytes = Callable[[int, int], None]
+"""Is told how many bytes are done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,21 @@ class Transport(Protocol):
         """Brings a file (or a package directory) there; what was there before is replaced in one step."""
         ...
 
+    def put_all(self, files: Mapping[str, Path], *, on_progress: OnBytes | None = None) -> None:
+        """`put` for many and large ones: what the machine has by content already is not sent, what broke off goes on.
+
+        Args:
+            files: far path -> file or package directory.
+            on_progress: told now and then how many bytes are sent, and of how many.
+        """
+        ...
+
     def get(self, remote: str, local: Path) -> None:
         """Brings a file back."""
         ...
 
-    def read(self, remote: str, start: int) -> bytes:
-        """What a file holds from byte `start` on; nothing where there is no such file yet."""
+    def read(self, remote: str, start: int, most: int = -1) -> bytes:
+        """What a file holds from byte `start` on, at most so many; nothing where there is no such file yet."""
         ...
 
     def run(
@@ -82,7 +95,12 @@ def connect(spec: DeviceSpec, home: Path, work: str = "") -> Transport:
     Args:
         home: where a machine that is this one keeps what it works with; others have a home of their own.
         work: the work folder below it.
+
+    Raises:
+        UsageError: it is a pool of devices.
     """
+    if spec.pool:
+        raise UsageError("is a pool", subject=spec.name, fix=f"name one of its boards: {', '.join(spec.pool)}")
     transport: Transport = resolve(TRANSPORTS, spec.transport, kind="transport")(spec, home, work)
     return transport
 
@@ -109,7 +127,7 @@ def ask_agent(
         subject: what a failure is about, beside the machine: a variant, say.
 
     Raises:
-        AgentFailed: it answered with an error, or ended without an answer.
+        AgentFailed: it answered with an error; AgentDied: it ended without an answer.
         DeviceError: the machine cannot be worked with.
     """
 
@@ -118,7 +136,8 @@ def ask_agent(
         if on_progress is not None and (progress := _json(line)) and "schema" not in progress:
             on_progress(progress)
 
-    transport.put(AGENT, AGENT.name)
+    for file in (AGENT, CONDITIONS):
+        transport.put(file, file.name)
     asked = json.dumps({**task, "lifeline": True, "silence_s": SILENCE_S if transport.leaves else None})
     argv = [transport.python, AGENT.name, "-"]
     finished = transport.run(argv, stdin=asked + "\n", on_line=on_line, timeout_s=timeout_s)
@@ -127,7 +146,7 @@ def ask_agent(
     if answer is None or (finished.returncode and "error" not in answer):
         last_words = finished.stderr.strip()[-500:]
         how, fix = ending(finished.returncode)
-        raise AgentFailed(f"the agent failed: {how}: {last_words}".rstrip(": "), subject=about, fix=fix)
+        raise AgentDied(f"the agent failed: {how}: {last_words}".rstrip(": "), subject=about, fix=fix)
     if "error" in answer:
         raise agent_failed(answer["error"], about)
     return answer

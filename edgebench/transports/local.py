@@ -17,7 +17,7 @@ from typing import IO
 from edgebench.errors import DeviceError, StoreError, refusal
 from edgebench.files import replacing
 from edgebench.specs.device import DeviceSpec
-from edgebench.transports import THREAD_VARIABLES, Finished, inside
+from edgebench.transports import THREAD_VARIABLES, Finished, OnBytes, inside
 
 
 def this_machine(spec: DeviceSpec, home: Path, work: str) -> LocalTransport:
@@ -44,16 +44,20 @@ class LocalTransport:
             else:
                 _link(local, target)
 
+    def put_all(self, files: Mapping[str, Path], *, on_progress: OnBytes | None = None) -> None:
+        for remote, local in files.items():
+            self.put(local, remote)
+
     def get(self, remote: str, local: Path) -> None:
         source = self._inside(remote)
         with self._as_device_errors(), replacing(local) as part:
             shutil.copyfile(source, part)
 
-    def read(self, remote: str, start: int) -> bytes:
+    def read(self, remote: str, start: int, most: int = -1) -> bytes:
         source = self._inside(remote)
         with self._as_device_errors(), contextlib.suppress(FileNotFoundError), source.open("rb") as file:
             file.seek(start)
-            return file.read()
+            return file.read(most)
         return b""
 
     def run(

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 import shlex
 import stat
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgebench.agent import FILES
 from edgebench.errors import DeviceError
 from edgebench.files import as_store_errors, replacing
 from edgebench.specs.device import DeviceSpec
-from edgebench.transports import THREAD_VARIABLES, Finished, inside
+from edgebench.transports import THREAD_VARIABLES, Finished, OnBytes, ask_agent, inside
 from edgebench.transports.ssh_address import address_of
 from edgebench.transports.ssh_link import Link, lost
+from edgebench.transports.upload import REQUEST_BYTES, Answer, contents, upload
 
 if TYPE_CHECKING:
     from paramiko import Channel, SFTPClient
 
 SITE = "site"
 """Where `devices setup` puts the runtimes, below the device's folder."""
+BLOBS = "blobs"
+"""Where what was sent is kept by its content, below the device's folder."""
+SMALL_BYTES = 1 << 20
+SESSION_PAUSES_S = (0.05, 0.2, 1.0)
 HEARTBEAT_S = 5.0
 LAST_WORDS = 65536
 IN_FOLDER = 'cd "$1" && shift && "$@"; exit $?'
@@ -42,20 +50,42 @@ class SshTransport:
         self.address = address_of(spec)
         self.work = work
         self.folder = spec.ssh.folder  # whole once we are there
-        self.site = ""
+        self.site = self.blobs = ""
         self.running: set[Channel] = set()
         self.guard = threading.RLock()
         self.link: Link | None = None
         self.files: SFTPClient | None = None
         self.below = spec.ssh.folder
+        self.sent: dict[str, bytes] = {}
 
     def put(self, local: Path, remote: str) -> None:
+        """A small file at once; what we put there before as it is now is not sent again."""
+        if local.is_dir() or (local.is_file() and local.stat().st_size > SMALL_BYTES):
+            self.put_all({remote: local})
+            return
+        with as_store_errors(local):
+            content = local.read_bytes()
+        digest = hashlib.sha256(content).digest()
         with self._there(f"sending {local.name}") as sftp:
-            for source, target in _files(local, str(inside(remote))):
-                part = f"{self.folder}/{target}.part-{secrets.token_hex(4)}"
-                _make_folders(sftp, f"{self.folder}/{target}".rpartition("/")[0])
-                sftp.put(str(source), part)
-                sftp.posix_rename(part, f"{self.folder}/{target}")
+            target = f"{self.folder}/{inside(remote)}"
+            if self.sent.get(target) != digest:
+                _put(sftp, content, target, known=self.folder)
+                self.sent[target] = digest
+
+    def put_all(self, files: Mapping[str, Path], *, on_progress: OnBytes | None = None) -> None:
+        for remote in files:
+            inside(remote)
+        wanted = contents(files)
+
+        def place() -> Answer:
+            told = {far: (content.sha256, content.size_bytes) for far, content in wanted.items()}
+            self.put(FILES, FILES.name)
+            answer = ask_agent(self, {"task": "place", "blobs": self.blobs, "files": told}, subject="sending files")
+            return Answer(answer["missing"], answer["free_bytes"])
+
+        with self._there("sending files") as sftp:
+            assert self.link is not None
+            upload(self.link, sftp, wanted, blobs=self.blobs, place=place, on_progress=on_progress)
 
     def get(self, remote: str, local: Path) -> None:
         with (
@@ -65,12 +95,12 @@ class SshTransport:
         ):
             sftp.get(f"{self.folder}/{inside(remote)}", str(part))
 
-    def read(self, remote: str, start: int) -> bytes:
+    def read(self, remote: str, start: int, most: int = -1) -> bytes:
         with self._there(f"reading {remote}") as sftp:
             try:
                 with sftp.open(f"{self.folder}/{inside(remote)}", "rb") as file:
                     file.seek(start)
-                    return bytes(file.read())
+                    return bytes(file.read(most))
             except FileNotFoundError:
                 return b""
 
@@ -84,7 +114,7 @@ class SshTransport:
     ) -> Finished:
         with self._there(f"running {argv[0]}"):
             assert self.link is not None
-            link, channel = self.link, self.link.transport.open_session()
+            link, channel = self.link, _session(self.link)
             self.running.add(channel)
             try:
                 return self._converse(link, channel, argv, stdin, on_line, timeout_s)
@@ -94,13 +124,15 @@ class SshTransport:
 
     def stop(self) -> None:
         for channel in tuple(self.running):
-            channel.close()  # the agent's standard input ends, and with it the agent
+            with contextlib.suppress(Exception):  # the link is gone, and with it the agent's standard input
+                channel.close()  # that input ends, and with it the agent
 
     def close(self) -> None:
         with self.guard:
             if self.link:
                 self.link.close()
             self.link = self.files = None
+            self.sent.clear()
 
     def _converse(
         self,
@@ -162,6 +194,8 @@ class SshTransport:
         assert self.link is not None
         assert self.files is not None
         with self.link.errors(doing):
+            if self.files.get_channel().closed:  # its server there was ended alone
+                self.files = self.link.client.open_sftp()
             yield self.files
 
     def _log_in(self) -> None:
@@ -169,7 +203,7 @@ class SshTransport:
         with link.errors("making its folder"):
             self.files = link.client.open_sftp()
             home = f"{self.files.normalize('.')}/{self.below}"
-            self.site = f"{home}/{SITE}"
+            self.site, self.blobs = f"{home}/{SITE}", f"{home}/{BLOBS}"
             self.folder = f"{home}/{self.work}".rstrip("/")
             _make_folders(self.files, self.folder)
         self.link = link
@@ -190,18 +224,45 @@ def _beat(channel: Channel, stdin: bytes, over: threading.Event) -> None:
             channel.sendall(b"\n")
 
 
-def _files(local: Path, remote: str) -> list[tuple[Path, str]]:
-    if not local.is_dir():
-        return [(local, remote)]
-    return [(each, f"{remote}/{each.relative_to(local)}") for each in sorted(local.rglob("*")) if each.is_file()]
+def _session(link: Link) -> Channel:
+    """One that was closed just now counts a moment longer against the number that the server allows."""
+    from paramiko import ChannelException
+
+    for pause_s in SESSION_PAUSES_S:
+        with contextlib.suppress(ChannelException):
+            return link.transport.open_session()
+        time.sleep(pause_s)
+    return link.transport.open_session()
 
 
-def _make_folders(sftp: Any, folder: str) -> None:
+def _put(sftp: SFTPClient, content: bytes, target: str, *, known: str) -> None:
+    """Whole or not at all.
+
+    Args:
+        known: a folder that is there.
+    """
+    folder, part = target.rpartition("/")[0], f"{target}.part-{secrets.token_hex(4)}"
+    if folder != known:
+        _make_folders(sftp, folder)
+    with sftp.open(part, "wb") as file:
+        file.MAX_REQUEST_SIZE = REQUEST_BYTES
+        file.write(content)
+    sftp.posix_rename(part, target)
+
+
+def _make_folders(sftp: SFTPClient, folder: str) -> None:
     """Of the user alone, because results and models lie in them."""
+    if _is_folder(sftp, folder):
+        return
+    _make_folders(sftp, folder.rpartition("/")[0])
     try:
-        if stat.S_ISDIR(sftp.stat(folder).st_mode):
-            return
-    except FileNotFoundError:
-        _make_folders(sftp, folder.rpartition("/")[0])
-        with contextlib.suppress(OSError):  # another of ours made it just now; if not, what follows says so
-            sftp.mkdir(folder, mode=0o700)
+        sftp.mkdir(folder, mode=0o700)
+    except OSError as exc:
+        if not _is_folder(sftp, folder):  # which another of ours may have made just now
+            raise OSError(f"cannot make {folder}: {exc.strerror or exc}") from exc
+
+
+def _is_folder(sftp: SFTPClient, path: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_ISDIR(sftp.stat(path).st_mode or 0)
+    return False

@@ -23,6 +23,7 @@ class Address:
         keys: private key files; none means those of ssh's agent and the usual ones in `~/.ssh`.
         jump: the machine to go through.
         command: a ProxyCommand of `~/.ssh/config`.
+        before: of a jump host the device that is reached through it.
     """
 
     device: str
@@ -32,6 +33,12 @@ class Address:
     keys: tuple[str, ...] = ()
     jump: Address | None = None
     command: str = ""
+    before: str = ""
+
+    @property
+    def spec(self) -> str:
+        """The name of the device spec that speaks of it."""
+        return self.before or self.device
 
     @property
     def known_as(self) -> str:
@@ -60,12 +67,12 @@ def address_of(spec: DeviceSpec, *, config: Path | None = None) -> Address:
     return Address(
         device=spec.name,
         host=found["hostname"],
-        port=stated.port or int(found.get("port", PORT)),
+        port=stated.port or _port(found),
         user=stated.user or found.get("user") or getpass.getuser(),
         # Those of ssh's configuration need not exist.
         keys=tuple(str(_home(key)) for key in keys if _home(key).is_file()),
         jump=None if jump == "none" else _jump(spec.name, jump, config),
-        command="" if stated.jump else found.get("proxycommand", "").removesuffix("none"),
+        command="" if stated.jump else found.get("proxycommand") or "",
     )
 
 
@@ -79,9 +86,10 @@ def _jump(device: str, text: str, config: Path | None) -> Address:
     return Address(
         device=f"{device}'s jump host",
         host=found["hostname"],
-        port=int(match["port"] or found.get("port", PORT)),
+        port=int(match["port"]) if match["port"] else _port(found),
         user=match["user"] or found.get("user") or getpass.getuser(),
         keys=tuple(str(_home(key)) for key in found.get("identityfile", []) if _home(key).is_file()),
+        before=device,
     )
 
 
@@ -95,6 +103,15 @@ def _looked_up(host: str, config: Path | None) -> dict[str, str]:
         return dict(parsed.lookup(host))
     except (ConfigParseError, OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"cannot be read: {exc}", subject=str(file), fix="correct it; ssh reads it too") from exc
+
+
+def _port(found: dict[str, str]) -> int:
+    port = str(found.get("port", PORT))
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(
+            "is no port", subject=f"Port {port} in ssh's configuration", fix="correct it; ssh reads it too"
+        )
+    return int(port)
 
 
 def _home(path: str) -> Path:

@@ -14,7 +14,7 @@ from edgebench.records.measurement import DeviceInfo
 LOAD = f"""
 import importlib.util, os, sys
 spec = importlib.util.spec_from_file_location("agent", {str(AGENT)!r})
-agent = importlib.util.module_from_spec(spec)
+agent = sys.modules["agent"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(agent)
 """
 

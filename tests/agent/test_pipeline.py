@@ -20,6 +20,7 @@ from edgebench.agent.edgebench_pipeline import (
     Pipeline,
     Raw,
     Refused,
+    Smaller,
     Video,
     detector,
     faces_of_maps,
@@ -28,6 +29,7 @@ from edgebench.agent.edgebench_pipeline import (
     timed,
 )
 from edgebench.data.decode import Decoded, decode
+from edgebench.data.frames import draw_frame
 from edgebench.specs.model import InputContract
 
 AFFINE = {"layout": "nhwc", "scale": [1 / 255] * 3, "offset": [0.0] * 3}
@@ -115,6 +117,15 @@ def test_pictures_are_decoded_in_time(time_frames, tmp_path):
     assert min(block["stages_ns"]["decode"]) > 0
 
 
+def test_frames_of_several_sizes_are_told_from_the_narrowest_to_the_widest(time_frames, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for place, size in enumerate([(96, 100), (72, 128), (128, 72)]):
+        cv2.imwrite(str(folder / f"{place}.png"), np.zeros((*size, 3), np.uint8))
+    block = time_frames("folder", folder, {"name": "none"})
+    assert (block["frame_size"], block["widest_frame_size"]) == ([72, 128], [128, 72])
+
+
 def test_the_answers_are_those_of_predict(ask, predict, models, tmp_path):
     """A frame of the model's own size, without a detector, is the image itself."""
     images = np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
@@ -138,6 +149,39 @@ def test_the_answers_are_those_of_predict(ask, predict, models, tmp_path):
 def test_an_unknown_detector_is_answered_with_the_known_ones():
     with pytest.raises(Refused, match=r"no detector 'mtcnn' \(known: haar, yunet, centerface"):
         detector("mtcnn", "", 1)
+
+
+def test_a_box_found_in_a_smaller_frame_is_in_pixels_of_the_whole_one(sleep_model):
+    looking = detector("sleep", sleep_model(0), 1, 50)
+    (box,) = looking.find(np.zeros((73, 128, 3), np.uint8))
+    assert box == pytest.approx((32, 18.25, 64, 36.5))  # its middle
+    assert looking.settings == {"width": 50, "resize": "bilinear"}
+
+
+def test_frames_no_wider_than_asked_are_searched_as_they_are(sleep_model):
+    class Sizes(edgebench_pipeline.Detector):
+        def find(self, frame):
+            return [(0.0, 0.0, *map(float, frame.shape[1::-1]))]
+
+    frame = np.zeros((72, 128, 3), np.uint8)
+    assert Smaller(Sizes("", 1), 128, 1).find(frame) == [(0, 0, 128, 72)]
+    assert Smaller(Sizes("", 1), 64, 1).find(frame) == [(0, 0, 128, 72)]
+
+
+def test_haar_finds_the_same_face_at_a_third_of_the_width():
+    frame = draw_frame(0)
+    whole, small = (largest(detector("haar", "", 1, width).find(frame)) for width in (None, 640))
+    left, top = (max(whole[k], small[k]) for k in (0, 1))
+    right, bottom = (min(whole[k] + whole[k + 2], small[k] + small[k + 2]) for k in (0, 1))
+    shared = (right - left) * (bottom - top)
+    assert shared / (whole[2] * whole[3] + small[2] * small[3] - shared) > 0.8
+
+
+def test_a_block_says_in_how_wide_frames_it_looked(time_frames, sleep_model):
+    block = time_frames(looking={"name": "sleep", "model": sleep_model(1), "width": 64})
+    assert block["detector_settings"]["width"] == 64
+    assert block["frame_size"] == [128, 72]
+    assert block["faces"] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["haar", "yunet", "centerface"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.agent.edgebench_agent import processor_s, telemetry, throttle_bits, throttled, vetoes
+from edgebench.agent.edgebench_agent import processor_s, telemetry, throttle_bits, throttled
+from edgebench.agent.edgebench_conditions import vetoes
 
 CASES = Path(__file__).parents[1] / "cases"
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
 
-def test_a_detector_without_frames_is_refused_with_what_to_write(edgebench) -> None:
-    done = edgebench("run", "--model", "mobilenet_v1_a0.25", "--detector", "haar", "--json")
+
+@pytest.mark.parametrize(("option", "value"), [("--detector", "haar"), ("--detect-width", "640")])
+def test_a_detector_without_frames_is_refused_with_what_to_write(edgebench, option: str, value: str) -> None:
+    done = edgebench("run", "--model", "mobilenet_v1_a0.25", option, value, "--json")
     error = json.loads(done.stdout)["error"]
     assert error["exit_code"] == done.returncode == 2
-    assert error["subject"] == "--detector"
+    assert error["subject"] == option
     assert "--frames" in error["fix"]
 
 

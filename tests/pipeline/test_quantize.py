@@ -216,6 +216,18 @@ def test_a_failure_keeps_what_was_made_beside_it(fresh: Workspace, faces: Path) 
             data=of(faces),
         )
     assert [artifact.variant for artifact in fresh.store.latest(Artifact)] == ["tiny.tflite-fp32"]
+    assert (fresh.store.folder("artifacts") / "tiny.tflite-fp32.tflite").is_file()
+
+
+def test_outputs_that_no_head_names_are_left_out_of_every_artifact_and_named(fresh: Workspace, faces: Path) -> None:
+    spec = fresh.model_dirs[0] / "tiny.yaml"
+    kept, _, _ = spec.read_text().partition("  - {kind: valence_arousal")
+    spec.write_text(kept)
+    made = quantize(fresh, Choice.of("tiny", only=["onnx-fp32", "tflite-int8"]), data=of(faces))
+    assert [artifact.outputs for artifact in made] == [{"expression": 0}] * 2
+    assert {(caveat.kind, caveat.text) for artifact in made for caveat in artifact.caveats} == {
+        ("outputs-left-out", "the net also answers valence_arousal 2, which no head names and no artifact holds")
+    }
 
 
 def test_the_budget_is_checked(workspace: Workspace, faces: Path) -> None:

@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import NothingMeasured, UnknownName
+from edgebench.pipeline.measure import measure
+from edgebench.pipeline.quantize import Choice
 from edgebench.pipeline.report import _folders, device_folder, report, slug
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.evaluation import Evaluation
 from edgebench.render import FORMATS
+from edgebench.specs.bench import BenchSettings
+from edgebench.specs.data import CalibrationSettings, DataSettings
 
 
 def test_every_format_is_written_for_data_set_and_device(made: Workspace, tmp_path: Path) -> None:
@@ -60,6 +64,25 @@ def test_a_device_without_spec_is_reported_on_and_an_unknown_one_refused(made: W
     with pytest.raises(NothingMeasured, match="nothing was measured on it"):
         report(made, device="local", out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_several_devices_have_a_page_above_theirs_and_are_linked_from_each(
+    made: Workspace, workspace: Workspace, faces: Path, tmp_path: Path
+) -> None:
+    report(made, out=tmp_path / "one")
+    assert not (tmp_path / "one" / "synthetic-faces-seed-5" / "devices.html").exists()
+    settings = BenchSettings(rounds=1, warmup_s=0.01, max_warmup_s=0.05, measure_s=0.01, min_invocations=5, inputs=2)
+    data = DataSettings(folder=str(faces), calibration=CalibrationSettings(count=32))
+    measure(workspace, Choice.of("tiny", only="tflite-*"), data=data, settings=settings)
+    pages = report(workspace, out=tmp_path / "two")
+    assert {page.results.device.name: page.results.beside for page in pages if page.results.device} == {
+        "local": ("bench",),
+        "bench": ("local",),
+    }
+    above = tmp_path / "two" / "synthetic-faces-seed-5" / "devices.html"
+    for page in pages:
+        assert 'href="../devices.html"' in (page.folder / "index.html").read_text()
+        assert f'href="{page.folder.name}/index.html"' in above.read_text()
 
 
 def test_a_folder_name_is_plain() -> None:

@@ -38,19 +38,22 @@ def test_frames_are_timed_kept_joined_and_shown(workspace: Workspace, faces: Pat
     assert all(len(block.faces) == 3 and set(block.stages_ns) >= {"decode", "detect"} for block in first.blocks)
     assert first.not_measured == {"tiny.coreml-fp32": "needs the runtime coreml"}
     assert timed(workspace, faces, tmp_path).blocks == first.blocks
+    small = timed(workspace, faces, tmp_path, detect_width=40)
+    assert small.job.job != first.job.job
+    assert all(block.detector_settings["width"] == 40 for block in small.blocks)
     whole = timed(workspace, faces, tmp_path, detector="none")
     assert all("infer" in block.stages_ns for block in whole.blocks)
     assert len({block.outputs_sha256 for block in whole.blocks if "tflite" in block.variant}) == 1
 
     rows = {row.variant: row for row in gather(workspace, "tiny").variants}
     rates = rows["tiny.tflite-fp32"].frame_rates
-    assert [rate.detector.name for rate in rates] == ["haar", "none"]
-    assert rates[1].fps == pytest.approx(1000 / rates[1].frame_ms.value)
+    assert [rate.detector.text for rate in rates] == ["haar", "haar at 40 px", "none"]
+    assert rates[2].fps == pytest.approx(1000 / rates[2].frame_ms.value)
     assert rows["tiny.tflite-int8"].frame_rates == ()
     assert "--frames DIR --detector none" in rows["tiny.tflite-fp32"].commands["frame rate"]
     (page,) = report(workspace, "tiny", out=tmp_path / "reports")
     assert "Frames per second" in (page.folder / "index.html").read_text()
-    assert "frames_haar_fps" in (page.folder / "results.csv").read_text()
+    assert {"frames_haar_fps", "frames_haar_40_fps"} <= set((page.folder / "results.csv").read_text().split(","))
     assert "### Frames per second" in (page.folder / "summary.md").read_text()
 
 

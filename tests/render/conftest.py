@@ -10,11 +10,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from edgebench.metrics.cells import affect_errors, heat_map
 from edgebench.records.artifact import Calibration, Operators
 from edgebench.records.caveat import Caveat
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.measurement import DeviceInfo
 from edgebench.records.results import (
+    AffectErrors,
     BlockLatency,
     ClassScores,
     Drift,
@@ -362,6 +364,35 @@ def valence_only(results: Results) -> Results:
 
     variants = tuple(v.model_copy(update={"scores": scores(v), "drift": drift(v)}) for v in results.variants)
     return results.model_copy(update={"variants": variants})
+
+
+def errors_of(samples: int) -> AffectErrors:
+    """Of labels all over the square."""
+    random = np.random.default_rng(samples)
+    truth = random.uniform(-1, 1, (samples, 2))
+    found = affect_errors(heat_map(np.clip(truth + random.normal(0, 0.2, truth.shape), -1, 1), truth))
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def with_errors(results: Results) -> Callable[[int], Results]:
+    """The results, where each source model has its errors on so many labels, and one more each."""
+
+    def make(samples: int) -> Results:
+        variants = list(results.variants)
+        for place, variant in enumerate(variants):
+            if variant.scores and variant.format == "source":
+                scores = variant.scores.model_copy(update={"affect_errors": errors_of(samples + place)})
+                variants[place] = variant.model_copy(update={"scores": scores})
+        return results.model_copy(update={"variants": tuple(variants)})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mapped(with_errors: Callable[[int], Results]) -> Results:
+    return with_errors(200)
 
 
 HOSTILE = """"><script>document.title='owned'</script><img src=x onerror=alert(1)>|`*_[x](y)@team #1"""

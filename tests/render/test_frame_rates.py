@@ -75,6 +75,14 @@ def test_the_table_answers_how_many_frames_a_second(framed: Results) -> None:
     assert first["detect"] == "5.00 ms"
 
 
+def test_frames_of_several_sizes_are_named_by_the_narrowest_and_the_widest(results: Results) -> None:
+    rate = rate_of("haar", 5.0).model_copy(update={"widest_frame_size": (1920, 1200)})
+    (first, *others) = results.variants
+    mixed = results.model_copy(update={"variants": (first.model_copy(update={"frame_rates": (rate,)}), *others)})
+    (row,) = frame_rates.table(mixed)
+    assert row[frame_rates.HEAD.index("frames")] == "film.mp4, 1920 x 1080 to 1920 x 1200"
+
+
 def test_page_summary_and_csv_hold_them(framed: Results) -> None:
     page = html.render(framed).decode()
     assert 'id="frames"' in page

@@ -42,9 +42,15 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def files(results, make, hostile, untimed, tmp_path_factory):
+def files(results, make, hostile, untimed, mapped, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    pages = {"plain": results, "threads": make(threads=(1, 2)), "hostile": hostile, "untimed": untimed}
+    pages = {
+        "plain": results,
+        "threads": make(threads=(1, 2)),
+        "hostile": hostile,
+        "untimed": untimed,
+        "mapped": mapped,
+    }
     for name, each in pages.items():
         (folder / f"{name}.html").write_bytes(render(each))
     return folder
@@ -82,7 +88,7 @@ def heading(page, title):
     return page.locator(".variants thead th").filter(has=page.get_by_role("button", name=title, exact=True))
 
 
-@pytest.mark.parametrize("name", ["plain", "threads", "untimed"])
+@pytest.mark.parametrize("name", ["plain", "threads", "untimed", "mapped"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_it_says_nothing_on_the_console_and_asks_for_nothing_but_itself(visit, name, width):
     seen = visit(name, width=width)
@@ -92,7 +98,7 @@ def test_it_says_nothing_on_the_console_and_asks_for_nothing_but_itself(visit, n
     assert [url.rpartition("/")[2] for url in seen.requests] == [f"{name}.html"]
 
 
-@pytest.mark.parametrize("name", ["plain", "threads", "hostile"])
+@pytest.mark.parametrize("name", ["plain", "threads", "hostile", "mapped"])
 def test_the_page_never_scrolls_sideways(visit, name):
     page = visit(name).page
     page.eval_on_selector_all("details", "all => all.forEach(each => each.open = true)")
@@ -120,6 +126,14 @@ def test_every_chart_has_its_marks(visit, results):
     assert page.locator("[data-chart=blocks-1] .layer_1_marks path").count() == blocks
     names = page.locator("[data-chart=latency-1] .mark-text.role-mark text").all_text_contents()
     assert {"a0.25 tflite-int8", "a0.5 source"} <= set(names)
+
+
+def test_a_cell_tells_its_place_its_error_and_its_labels(visit):
+    page = visit("mapped").page
+    page.locator("[data-chart=affect-arousal] .mark-rect path").first.hover()
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    told = page.locator("#vg-tooltip-element").inner_text().split()
+    assert {"valence", "arousal", "to", "RMSE", "labels"} <= set(told)
 
 
 def test_charts_fill_the_width_they_are_given(visit):

@@ -144,7 +144,7 @@ def test_a_device_is_checked_likewise(write, device_text):
     assert said(write("board.yaml", text), DeviceSpec) == [
         "board.yaml:2: runtimes[1]: must be 'litert', 'onnxruntime' or 'coreml', found 'tensorrt'",
         "board.yaml:4: veto.foriegn_load: unknown key; did you mean 'foreign_load'? "
-        "allowed: foreign_load, frequency_change, max_temperature_c, repeats",
+        "allowed: foreign_load, frequency_change, memory_pressure, max_temperature_c, repeats",
     ]
 
 

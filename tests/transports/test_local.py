@@ -189,6 +189,14 @@ def test_stop_ends_what_runs_from_another_thread(tmp_path: Path) -> None:
     assert found == [-9]
 
 
+def test_all_files_of_a_job_go_there_at_once(here, file, tmp_path):
+    (tmp_path / "net.mlpackage").mkdir()
+    (tmp_path / "net.mlpackage" / "w").write_bytes(b"1")
+    here.put_all({"models/m.bin": file, "models/net.mlpackage": tmp_path / "net.mlpackage"})
+    assert (Path(here.folder) / "models" / "m.bin").samefile(file)
+    assert (Path(here.folder) / "models" / "net.mlpackage" / "w").read_bytes() == b"1"
+
+
 def test_a_full_disk_is_named(here, file, tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
