@@ -225,9 +225,12 @@ def over_budget(spec: ModelSpec, artifact: Artifact) -> Caveat | None:
     allowed = spec.budgets.max_bytes
     if allowed is None or artifact.size_bytes <= allowed:
         return None
+    size, budget = bytes_text(artifact.size_bytes), bytes_text(allowed)
+    if size == budget:
+        size, budget = f"{artifact.size_bytes:,} bytes", f"{allowed:,}"
     return Caveat(
         kind="over-budget",
-        text=f"{bytes_text(artifact.size_bytes)} is over the budget of {bytes_text(allowed)}",
+        text=f"{size} is over the budget of {budget}",
         fix="use a smaller recipe or width, or raise budgets.max_bytes in the spec",
     )
 
