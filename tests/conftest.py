@@ -17,6 +17,8 @@ from boards import sshd  # noqa: E402
 from boards.sshd import Board  # noqa: E402
 
 pytest_plugins = ["boards.fixtures"]
+# As in edgebench's own children: PyTorch's builds for CUDA would end the process.
+sys.modules["triton"] = None  # type: ignore[assignment]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -189,3 +189,9 @@ def test_a_task_that_tells_nothing_for_too_long_is_ended_and_the_next_goes_on(tm
 def test_the_kernel_ends_a_child_first_when_memory_runs_out(tmp_path: Path) -> None:
     (outcome,) = outcomes(tmp_path, task("oom_score"))
     assert outcome.value == 900
+
+
+def test_a_child_never_loads_triton(tmp_path: Path) -> None:
+    """It comes with PyTorch's builds for CUDA, and ends a process that holds coremltools or TensorFlow."""
+    (outcome,) = outcomes(tmp_path, task("import_triton"))
+    assert "ModuleNotFoundError: import of triton halted" in str(outcome.error)

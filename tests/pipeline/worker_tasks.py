@@ -64,3 +64,7 @@ def tell_slowly(report: Callable[[int, int, str], None], times: int) -> int:
         time.sleep(0.3)
         report(time_ + 1, times, "still here")
     return times
+
+
+def import_triton(report: object) -> None:
+    import triton  # noqa: F401
