@@ -216,7 +216,7 @@ def _child() -> None:
     with contextlib.suppress(OSError):  # Linux alone has it
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    # PyTorch's builds for CUDA bring it; beside coremltools or TensorFlow it ends the process, and nothing here needs it.
+    # PyTorch's builds for CUDA bring it; beside coremltools or TensorFlow it ends the process. Nothing here needs it.
     sys.modules["triton"] = None  # type: ignore[assignment]
 
     def answer(kind: str, content: Any) -> None:
