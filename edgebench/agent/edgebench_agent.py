@@ -652,13 +652,16 @@ def schedule(task: Json, emit: Callable[[Json], None]) -> Json:
 def prepared(task: Json) -> Iterator[Json]:
     """The task with the conditions made as far as they can be; as they were again afterwards, and when stopped."""
     me, home = sys.modules[__name__], os.path.join(os.path.dirname(task["journal"]), "..")
+    one_at_a_time = threading.RLock()  # a stop may come from another thread while the governor is being set
 
     def restore() -> None:
-        conditions().restore(home, me)
+        with one_at_a_time:
+            conditions().restore(home, me)
 
-    refused = conditions().prepare(home, task.get("governor"), me)
     at_stop.append(restore)
     try:
+        with one_at_a_time:
+            refused = conditions().prepare(home, task.get("governor"), me)
         yield {**task, "governor_refused": refused, "start_below_c": conditions().start_below_c(task, me)}
     finally:
         at_stop.remove(restore)

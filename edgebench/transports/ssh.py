@@ -120,7 +120,8 @@ class SshTransport:
                 return self._converse(link, channel, argv, stdin, on_line, timeout_s)
             finally:
                 self.running.discard(channel)
-                channel.close()
+                with contextlib.suppress(EOFError):  # the link is gone, which is told already
+                    channel.close()
 
     def stop(self) -> None:
         for channel in tuple(self.running):
@@ -149,7 +150,8 @@ class SshTransport:
 
         def give_up() -> None:
             overdue.set()
-            channel.close()
+            with contextlib.suppress(Exception):  # the link is gone already
+                channel.close()
 
         alarm = threading.Timer(timeout_s or threading.TIMEOUT_MAX, give_up)
         threads = [

@@ -86,8 +86,9 @@ class Link:
         """Writes do not time out of themselves when a link is cut: a closed socket ends them."""
         while self.alive:
             if time.monotonic() - self.socket.heard > SILENCE_S:
-                self.socket.close()
-                self.transport.close()
+                with contextlib.suppress(Exception):  # closed already is as good
+                    self.socket.close()
+                    self.transport.close()
             time.sleep(0.5)
 
 

@@ -52,13 +52,13 @@ class Board:
 
     def stop(self) -> None:
         """The listener and every session, as when the power goes."""
-        if self.process is None:
+        process, self.process = self.process, None  # another thread may start it again at once
+        if process is None:
             return
-        for pid in descendants(self.process.pid):
+        for pid in descendants(process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
-        self.process.wait()
-        self.process = None
+        process.wait()
 
     def new_host_key(self) -> None:
         for file in self.folder.glob("host_ed25519*"):

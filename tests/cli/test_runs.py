@@ -40,7 +40,7 @@ def test_without_jobs_there_is_nothing_to_do(edgebench) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        ([], 2, "--model: is missing"),
+        ([], 2, "--model is missing"),
         (["--resume"], 4, "local: no unfinished run (fix: run without --resume)"),
         (["--resume", "--device", "nowhere"], 2, "unknown device"),
         (["--model", "mobilenet_v1_a0.35", "--detach"], 2, "local: its jobs end with the command"),
