@@ -187,10 +187,15 @@ def _watch(futures: list[Future[None]], sending: Sending, on_progress: OnBytes |
 
 
 def _work_beside(link: Link, sending: Sending, blobs: str) -> None:
-    from paramiko import ChannelException
+    from paramiko import SSHException
 
-    # A server may allow no more channels.
-    with contextlib.suppress(ChannelException), contextlib.closing(link.client.open_sftp()) as sftp:
+    try:
+        sftp = link.client.open_sftp()
+    except SSHException:  # of several that are refused at once, paramiko tells one why
+        if link.still_alive():
+            return  # the server allows no more channels; those that are open do the work
+        raise
+    with contextlib.closing(sftp):
         _work(sftp, sending, blobs)
 
 
