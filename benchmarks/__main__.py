@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import board, figures
-from benchmarks.figures import Bench, Figure
-
-FIGURES = {**figures.FIGURES, **board.FIGURES}
+from benchmarks.figures import FIGURES, Bench, Figure
 
 
 def main(chosen: list[str]) -> int:
