@@ -185,7 +185,6 @@ def supervise(task: Json, emit: Callable[[Json], None], agent: Any) -> Json:
         child.stdin.write(json.dumps({**schedule, "lifeline": True}).encode() + b"\n")
     answer = hear(child)
     child.wait()
-    agent.conditions().restore("..", agent)  # killed, it could not itself
     if reasons or not answer:
         how = ("was " if child.returncode < 0 else "") + agent.ending(child.returncode)
         killed = {"type": "Killed", "message": f"its agent {how}", "where": "supervisor"}
