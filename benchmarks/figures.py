@@ -65,7 +65,7 @@ class Bench:
         return folder
 
     def machine(self) -> str:
-        from edgebench.pipeline.agents import this_machine
+        from edgebench.pipeline.children.agents import this_machine
         from edgebench.pipeline.workspace import Workspace
 
         info = this_machine(Workspace.open(home=self.folder / ".edgebench"))
@@ -146,11 +146,12 @@ def cached_s(bench: Bench) -> list[Figure]:
 
 def evaluation_ratio(bench: Bench) -> list[Figure]:
     """Wall time of evaluating 4,000 cached images against the bare invocations spread over the cores."""
-    from edgebench.pipeline.agents import runnable_file
-    from edgebench.pipeline.datasets import evaluation_samples, images_path
-    from edgebench.pipeline.predictions import ArtifactRow, predict_artifacts
-    from edgebench.pipeline.quantize import Choice, quantize
-    from edgebench.pipeline.shards import PredictJob, predict
+    from edgebench.pipeline.children.agents import runnable_file
+    from edgebench.pipeline.children.predictions import ArtifactRow, predict_artifacts
+    from edgebench.pipeline.children.shards import PredictJob, predict
+    from edgebench.pipeline.choice import Choice
+    from edgebench.pipeline.images.datasets import evaluation_samples, images_path
+    from edgebench.pipeline.quantize import quantize
     from edgebench.pipeline.workspace import Workspace
     from edgebench.specs.data import DataSettings
 

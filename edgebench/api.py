@@ -12,21 +12,20 @@ from pathlib import Path
 from edgebench.gate import GateRules
 from edgebench.pipeline.check import check as _check
 from edgebench.pipeline.check import write_baseline_of
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.doctor import LIMIT
 from edgebench.pipeline.doctor import doctor as _doctor
 from edgebench.pipeline.evaluate import evaluate as _evaluate
+from edgebench.pipeline.findings.results import gather
 from edgebench.pipeline.importing import FOLDER, Imported
 from edgebench.pipeline.importing import import_model as _import_model
-from edgebench.pipeline.measure import Measured
+from edgebench.pipeline.jobs.blocks import Measured
 from edgebench.pipeline.measure import measure as _measure
 from edgebench.pipeline.on_device import LIMIT_S
 from edgebench.pipeline.on_device import evaluate_on_device as _evaluate_on_device
-from edgebench.pipeline.quantize import Choice
 from edgebench.pipeline.quantize import quantize as _quantize
 from edgebench.pipeline.report import Page
 from edgebench.pipeline.report import report as _report
-from edgebench.pipeline.results import gather
-from edgebench.pipeline.time_pipeline import TimedPipelines
 from edgebench.pipeline.time_pipeline import time_pipeline as _time_pipeline
 from edgebench.pipeline.train import train as _train
 from edgebench.pipeline.workspace import Workspace
@@ -200,7 +199,7 @@ def time_pipeline(
     threads: Sequence[int] | None = None,
     force: bool = False,
     within: Workspace | None = None,
-) -> TimedPipelines:
+) -> Measured:
     """Measures frames a second behind a face detector, stage by stage; see `edgebench run --help`.
 
     Args:

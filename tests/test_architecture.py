@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Container
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,21 @@ FLOORS: dict[str, int] = {
     "records": 3,
     **dict.fromkeys(("inputs", "metrics", "plan", "pareto", "conditions", "zoo"), 4),
     **dict.fromkeys(("sources", "drift", "latency", "frame_rate", "soak"), 5),
-    **dict.fromkeys(("targets", "data", "training", "transports", "render", "store", "gate"), 6),
+    **dict.fromkeys(("targets", "data", "training", "transports", "render", "store", "gate", "diagnosis"), 6),
     "pipeline": 7,
     "api": 8,
     **dict.fromkeys(("cli", "__init__"), 9),
     "__main__": 10,
 }
+# The steward's own floors; above them, directly in its folder, stand the verbs.
+STEWARD = {
+    "workspace": 0,
+    **dict.fromkeys(("choice", "children", "boards"), 1),
+    "images": 2,
+    "jobs": 3,
+    "findings": 4,
+}
+VERBS = 5
 # A shipped file must stay whole, whatever it takes.
 SIBLINGS = ("pipeline", "board", "job", "conditions")
 LONGEST = {"edgebench_agent.py": 900} | {f"edgebench_{name}.py": 480 for name in SIBLINGS}
@@ -32,6 +43,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
 def imported(path: Path) -> list[str]:
@@ -58,6 +73,13 @@ def imports_of(code: str, package: str) -> list[str]:
     return found
 
 
+def used(found: list[str], modules: Container[str]) -> set[str]:
+    """Without the packages of which nothing but modules is taken."""
+    taken = {name.rpartition(".")[0] for name in found if name not in modules}
+    packages = {name.rpartition(".")[0] for name in found if name in modules}
+    return set(found) - (packages - taken)
+
+
 def room_of(name: str) -> str:
     """Of a module, or of something inside one; what the package itself offers belongs to its front."""
     parts = name.split(".")
@@ -74,6 +96,29 @@ def test_imports_go_to_a_lower_floor_or_stay_in_the_room(path: Path) -> None:
     for module in imported(path):
         other = room_of(module)
         assert other == own or FLOORS[other] < FLOORS[own], f"{path.name} imports {module}"
+
+
+def steward_floor(name: str) -> int:
+    return STEWARD.get(name.split(".")[2], VERBS)
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "pipeline").rglob("*.py")), ids=lambda path: path.stem)
+def test_within_the_steward_imports_go_down_as_well(path: Path) -> None:
+    own = module_of(path)
+    for module in imported(path):
+        if module.startswith("edgebench.pipeline.") and module.split(".")[:3] != own.split(".")[:3]:
+            down = steward_floor(module) < steward_floor(own)
+            assert down or steward_floor(module) == steward_floor(own) == VERBS, f"{path.name} imports {module}"
+
+
+def test_no_module_is_imported_in_a_circle() -> None:
+    files = {module_of(path): path for path in MODULES}
+    found = {name: used(imported(path), files) & files.keys() for name, path in files.items()}
+    # A room's front reaches its plug-ins late, and they take its vocabulary.
+    for name, path in files.items():
+        if path.name == "__init__.py":
+            found[name] = {module for module in found[name] if not module.startswith(f"{name}.")}
+    TopologicalSorter(found).prepare()  # raises CycleError
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -9,13 +9,13 @@ from edgebench.cli.session import Column, Session
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edgebench.pipeline.answers import Compared
-    from edgebench.pipeline.measure import Measured
+    from edgebench.pipeline.findings.answers import Compared
+    from edgebench.pipeline.jobs.blocks import Measured
 
 
 def answers_there(session: Session, measured: Measured) -> Mapping[str, Compared]:
     """Variant -> what it answered, beside what was judged."""
-    from edgebench.pipeline.answers import answers_of_job
+    from edgebench.pipeline.findings.answers import answers_of_job
 
     return answers_of_job(session.workspace, measured.job, measured.blocks)
 

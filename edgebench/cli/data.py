@@ -31,7 +31,7 @@ def synth(
     seed: Seed = 1,
 ) -> None:
     """Draw synthetic faces with expression, valence and arousal, in a layout of AffectNet."""
-    from edgebench.pipeline.datasets import draw_faces
+    from edgebench.pipeline.images.datasets import draw_faces
 
     size = {"layout": layout, "training": training, "validation": validation, "seed": seed}
     draw_faces(session.workspace, out, **size)

@@ -51,7 +51,7 @@ def trust(
     ] = None,
 ) -> int:
     """Show a device's host key, ask whether it is the right one, and trust it from now on."""
-    from edgebench.pipeline.device_board import another_machine
+    from edgebench.pipeline.boards.board import another_machine
     from edgebench.pipeline.device_trust import accept, shown_keys
 
     answers: list[dict[str, Any]] = []
@@ -151,8 +151,8 @@ def status(session: Session, name: Name) -> None:
 
 
 def _status_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    from edgebench.pipeline.device_board import busy_text
-    from edgebench.pipeline.device_checks import throttle_text
+    from edgebench.pipeline.boards.board import busy_text
+    from edgebench.pipeline.boards.checks import throttle_text
     from edgebench.units import bytes_text
 
     telemetry, uptime_s = found["telemetry"], found["uptime_s"]

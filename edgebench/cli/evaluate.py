@@ -56,10 +56,10 @@ def evaluate(
     """Measure accuracy, and its drift against the source model, image by image."""
     from edgebench.cli.on_device import show_on_device
     from edgebench.cli.tables import show_results
+    from edgebench.pipeline.choice import Choice
     from edgebench.pipeline.evaluate import evaluate
-    from edgebench.pipeline.labels import CLASS_CAVEATS
-    from edgebench.pipeline.quantize import Choice
-    from edgebench.pipeline.results import evaluation_results
+    from edgebench.pipeline.findings.results import evaluation_results
+    from edgebench.pipeline.images.labels import CLASS_CAVEATS
 
     choice = Choice.of(model, formats=formats, recipes=recipes, only=only or ())
     settings = data_settings(

@@ -9,24 +9,21 @@ from edgebench.cli.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edgebench.pipeline.measure import Measured
-    from edgebench.pipeline.quantize import Choice
-    from edgebench.pipeline.time_pipeline import TimedPipelines
-
-    Found = Measured | TimedPipelines
+    from edgebench.pipeline.choice import Choice
+    from edgebench.pipeline.jobs.blocks import Measured
 
 
 def run_on(
     session: Session,
     device: str,
     choice: Choice,
-    do: Callable[..., Found],
-    show: Callable[[Session, Found], None],
+    do: Callable[..., Measured],
+    show: Callable[[Session, Measured], None],
     asked: dict[str, Any],
 ) -> None:
     """Runs on one device, or on several at once, which ends with the first failure when all are shown."""
     from edgebench.errors import raise_all
-    from edgebench.pipeline.many import run_on_each
+    from edgebench.pipeline.run_many import run_on_each
     from edgebench.pipeline.workspace import names
 
     devices = names(device)

@@ -9,7 +9,7 @@ import typer
 from edgebench.cli.session import Column, Session
 
 if TYPE_CHECKING:
-    from edgebench.pipeline.quantize import Choice
+    from edgebench.pipeline.choice import Choice
     from edgebench.specs.data import DataSettings
 
 

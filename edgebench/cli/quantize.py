@@ -41,7 +41,9 @@ def quantize(
     force: Force = False,
 ) -> int:
     """Make the variants of a model: converted, quantized, run once, checked against their source."""
-    from edgebench.pipeline.quantize import Choice, over_budget, quantize
+    from edgebench.pipeline.choice import Choice
+    from edgebench.pipeline.findings.budget import over_budget
+    from edgebench.pipeline.quantize import quantize
 
     workspace = session.workspace
     artifacts = quantize(

@@ -29,8 +29,7 @@ from edgebench.cli.soak import SoakFor, power_cells, show_soaks, soak_settings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgebench.pipeline.measure import Measured
-    from edgebench.pipeline.time_pipeline import TimedPipelines
+    from edgebench.pipeline.jobs.blocks import Measured
     from edgebench.records.results import FrameRate, Latency, Soak
 
     Summaries = Mapping[tuple[str, int], Latency | FrameRate | Soak]
@@ -98,7 +97,7 @@ def run(
 ) -> None:
     """Measure latency on a device: interleaved blocks, each a fresh process, every sample kept."""
     from edgebench.errors import UsageError
-    from edgebench.pipeline.quantize import Choice
+    from edgebench.pipeline.choice import Choice
     from edgebench.specs.bench import QUICK, BenchSettings
 
     if resume:
@@ -147,7 +146,7 @@ def _measure(*what: Any, **asked: Any) -> Measured:
     return measure(*what, **asked)
 
 
-def _time_pipeline(*what: Any, **asked: Any) -> TimedPipelines:
+def _time_pipeline(*what: Any, **asked: Any) -> Measured:
     from edgebench.pipeline.time_pipeline import time_pipeline
 
     return time_pipeline(*what, **asked)
@@ -160,16 +159,16 @@ def _resume(session: Session, device: str, models: Sequence[str]) -> None:
     show_found(session, resume(session.workspace, device, names(models) if models else ()))
 
 
-def show_found(session: Session, found: Measured | TimedPipelines) -> None:
+def show_found(session: Session, found: Measured) -> None:
     """Tables of what a job measured; of a job that goes on, how to come back to it."""
-    from edgebench.pipeline.time_pipeline import TimedPipelines
+    from edgebench.records.pipeline_timing import PipelineJob
     from edgebench.records.soak import SoakJob
 
     if len(found.blocks) < found.job.blocks:
         job, device = found.job.job, found.job.device.name
         session.answer({"job": found.job, "not_measured": found.not_measured, "done": len(found.blocks)})
         session.say(f"job {job} goes on on {device}; `edgebench runs attach {job}` follows it and brings it home")
-    elif isinstance(found, TimedPipelines):
+    elif isinstance(found.job, PipelineJob):
         _show_pipelines(session, found)
     elif isinstance(found.job, SoakJob):
         _show_soaks(session, found)
@@ -205,7 +204,7 @@ def _show_measured(session: Session, measured: Measured) -> None:
     _doubts(session, measured, latencies)
 
 
-def _show_pipelines(session: Session, timed: TimedPipelines) -> None:
+def _show_pipelines(session: Session, timed: Measured) -> None:
     from edgebench.cli.frame_rates import show_frame_rates
     from edgebench.frame_rate import summarize_frames
 
@@ -218,7 +217,7 @@ def _show_pipelines(session: Session, timed: TimedPipelines) -> None:
     _doubts(session, timed, rates)
 
 
-def _answer(session: Session, found: Measured | TimedPipelines, name: str, summaries: Summaries, **others: Any) -> None:
+def _answer(session: Session, found: Measured, name: str, summaries: Summaries, **others: Any) -> None:
     rows = [{"variant": variant, **summary.model_dump()} for (variant, _), summary in summaries.items()]
     session.answer({"job": found.job, "not_measured": found.not_measured, name: rows, **others})
     info = found.job.device
@@ -226,7 +225,7 @@ def _answer(session: Session, found: Measured | TimedPipelines, name: str, summa
     session.say(f"{info.name}: {info.processor}, {info.cores} cores{virtual}, {info.system}")
 
 
-def _doubts(session: Session, found: Measured | TimedPipelines, summaries: Summaries) -> None:
+def _doubts(session: Session, found: Measured, summaries: Summaries) -> None:
     for variant, why in found.not_measured.items():
         session.say(f"{variant}: not measured, {why}")
     for (variant, _), summary in sorted(summaries.items()):

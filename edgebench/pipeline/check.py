@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from edgebench.errors import EdgebenchError, NothingMeasured, UnknownName, UsageError
 from edgebench.gate import GateRules, absent, judge, make_baseline
-from edgebench.pipeline.collect import Holding, Shelf
+from edgebench.pipeline.findings.collect import Holding, Shelf
+from edgebench.pipeline.findings.results import join
 from edgebench.pipeline.measure import measure_artifacts
-from edgebench.pipeline.results import join
 from edgebench.pipeline.workspace import Workspace, names
 from edgebench.records.artifact import Artifact
 from edgebench.records.baseline import Baseline, read_baseline, write_baseline

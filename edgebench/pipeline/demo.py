@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.evaluate import evaluate
 from edgebench.pipeline.measure import measure
-from edgebench.pipeline.quantize import Choice
 from edgebench.pipeline.report import Page, report
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.bench import QUICK

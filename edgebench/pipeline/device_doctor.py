@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from edgebench.errors import DeviceError, UsageError
-from edgebench.pipeline.device_board import (
+from edgebench.pipeline.boards.board import (
     another_machine,
     ask_board,
     basics,
@@ -20,9 +20,9 @@ from edgebench.pipeline.device_board import (
     unsupported,
     unsupported_python,
 )
-from edgebench.pipeline.device_checks import Check, board_checks, runtime_checks, system_checks
+from edgebench.pipeline.boards.checks import Check, board_checks, runtime_checks, system_checks
+from edgebench.pipeline.boards.wheels import PACKAGES, installed_version
 from edgebench.pipeline.device_trust import shown_keys
-from edgebench.pipeline.device_wheels import PACKAGES, installed_version
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
 from edgebench.transports import Transport

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.errors import DeviceError
-from edgebench.pipeline.device_board import (
+from edgebench.pipeline.boards.board import (
     another_machine,
     ask_board,
     basics,
@@ -18,8 +18,8 @@ from edgebench.pipeline.device_board import (
     to_device,
     unsupported,
 )
-from edgebench.pipeline.device_wheels import MODULES, PACKAGES, Wheel, resolve, runtimes_of
-from edgebench.pipeline.shipping import ship
+from edgebench.pipeline.boards.shipping import ship
+from edgebench.pipeline.boards.wheels import MODULES, PACKAGES, Wheel, resolve, runtimes_of
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
 from edgebench.transports import Transport

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from edgebench.data import Index, Samples, find_splits, load_samples, open_index
 from edgebench.errors import DataError, UsageError
-from edgebench.pipeline.contract_search import geometry, unflipped
-from edgebench.pipeline.datasets import data_folder, images_path
-from edgebench.pipeline.workers import Task, run_tasks
+from edgebench.pipeline.children.contract_search import geometry, unflipped
+from edgebench.pipeline.children.workers import Task, run_tasks
+from edgebench.pipeline.images.datasets import data_folder, images_path
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.data import SYNTHETIC
 from edgebench.specs.model import ClassHead, Head, InputContract, ModelSpec
@@ -62,7 +62,7 @@ def doctor(
         ModelFileError: the source cannot be loaded, or breaks the shape that its spec states.
         NonFiniteOutput: it answers nothing that could be scored under the contract that the spec states.
     """
-    from edgebench.pipeline.diagnosis import Case, diagnose
+    from edgebench.diagnosis import Case, diagnose
 
     spec = workspace.model(model)
     if spec.has_random_weights:
@@ -209,7 +209,7 @@ def _asked(
             "truth": question.truth,
             "out": out,
         }
-        task = Task(f"{spec.name}.source", "edgebench.pipeline.contract_search:answer", arguments)
+        task = Task(f"{spec.name}.source", "edgebench.pipeline.children.contract_search:answer", arguments)
         (outcome,) = run_tasks(
             [task],
             jobs=1,

@@ -16,11 +16,18 @@ from edgebench.agent import AGENT
 from edgebench.data import Samples
 from edgebench.digests import sha256_file, sha256_json
 from edgebench.errors import DataError, EdgebenchError, ModelFileError, NonFiniteOutput, UsageError, raise_all
-from edgebench.pipeline.agents import runnable_file, this_machine
-from edgebench.pipeline.datasets import evaluation_samples, images_path
-from edgebench.pipeline.labels import refuse_unlabelled
-from edgebench.pipeline.predictions import ArtifactRow, Predicted, SourceRow, predict_artifacts, predict_sources
-from edgebench.pipeline.quantize import Choice, quantize
+from edgebench.pipeline.children.agents import runnable_file, this_machine
+from edgebench.pipeline.children.predictions import (
+    ArtifactRow,
+    Predicted,
+    SourceRow,
+    predict_artifacts,
+    predict_sources,
+)
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.images.datasets import evaluation_samples, images_path
+from edgebench.pipeline.images.labels import refuse_unlabelled
+from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact, Runnable
 from edgebench.records.caveat import Caveat
@@ -194,7 +201,7 @@ def _nonfinite(workspace: Workspace, row: _Row, predicted: Predicted) -> NonFini
     """An error naming the row, the image and the first layer, where an output is NaN or infinite."""
     import numpy as np
 
-    from edgebench.pipeline.nonfinite import first_layer
+    from edgebench.pipeline.children.nonfinite import first_layer
 
     for head, values in predicted.outputs.items():
         bad = np.flatnonzero(~np.isfinite(values).all(axis=1))

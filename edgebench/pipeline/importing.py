@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edgebench.errors import UsageError
-from edgebench.pipeline.workers import Report, Task, run_tasks
+from edgebench.pipeline.children.workers import Report, Task, run_tasks
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.build import build
 from edgebench.specs.draft import Draft, labels_text, source_of, spec_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebench.errors import NothingMeasured, UnknownName
-from edgebench.pipeline.workers import Report, Task, run_tasks
+from edgebench.pipeline.children.workers import Report, Task, run_tasks
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact, Operators
 from edgebench.registry import resolve

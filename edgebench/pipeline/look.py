@@ -8,7 +8,7 @@ from edgebench.data import Index, find_splits, load_samples, open_index
 from edgebench.data.sheet import contact_sheet
 from edgebench.data.survey import Survey, survey
 from edgebench.files import as_store_errors, replacing
-from edgebench.pipeline.datasets import data_folder
+from edgebench.pipeline.images.datasets import data_folder
 from edgebench.pipeline.workspace import Workspace
 
 SHOWN = 64

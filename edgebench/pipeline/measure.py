@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from edgebench.agent import AGENT, CONDITIONS
 from edgebench.digests import sha256_file
-from edgebench.pipeline.blocks import (
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.images.first_images import first_images
+from edgebench.pipeline.jobs.blocks import (
+    Measured,
     Work,
     current_models,
     machine_of,
@@ -19,10 +21,9 @@ from edgebench.pipeline.blocks import (
     reached,
     require_remote,
 )
-from edgebench.pipeline.first_images import first_images
-from edgebench.pipeline.host_answers import keep_host_answers
-from edgebench.pipeline.pool import Share, measure_pool
-from edgebench.pipeline.quantize import Choice, quantize
+from edgebench.pipeline.jobs.host_answers import keep_host_answers
+from edgebench.pipeline.jobs.pool import Share, measure_pool
+from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import job_id, plan_blocks
 from edgebench.records.artifact import Artifact
@@ -30,15 +31,6 @@ from edgebench.records.measurement import Block, MeasurementJob
 from edgebench.records.soak import SoakBlock, SoakJob
 from edgebench.specs.bench import BenchSettings, SoakSettings
 from edgebench.specs.data import DataSettings
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A job with all its blocks, and the variants that this device could not run, with the reason."""
-
-    job: MeasurementJob
-    blocks: tuple[Block, ...]
-    not_measured: dict[str, str]
 
 
 def measure(
@@ -101,14 +93,12 @@ def measure_artifacts(
     spec = workspace.device(device)
     if spec.pool:
         again = partial(measure_artifacts, data=data, settings=settings, threads=threads, force=force, names=names)
-        return Measured(
-            *measure_pool(
-                workspace,
-                spec,
-                settings.rounds,
-                lambda within, board, share: again(within, artifacts, device=board, share=share),
-                gate=names is not None,
-            )
+        return measure_pool(
+            workspace,
+            spec,
+            settings.rounds,
+            lambda within, board, share: again(within, artifacts, device=board, share=share),
+            gate=names is not None,
         )
     counts = tuple(threads or spec.threads)
     folder = workspace.store.folder("devices", spec.name)

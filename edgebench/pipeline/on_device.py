@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 from edgebench.agent import AGENT
 from edgebench.digests import sha256_bytes, sha256_file, sha256_json
 from edgebench.errors import DeviceError, EdgebenchError, raise_all
-from edgebench.pipeline.agents import runnable_file
-from edgebench.pipeline.answers import arrays
-from edgebench.pipeline.blocks import machine_of, reached
-from edgebench.pipeline.datasets import evaluation_samples
-from edgebench.pipeline.device_board import ask_board, busy_error
+from edgebench.pipeline.boards.board import ask_board, busy_error
+from edgebench.pipeline.boards.lease import lease
+from edgebench.pipeline.boards.shipping import ship
+from edgebench.pipeline.children.agents import runnable_file
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.evaluate import evaluate, npz
-from edgebench.pipeline.labels import model_truth
-from edgebench.pipeline.lease import lease
-from edgebench.pipeline.quantize import Choice, quantize
-from edgebench.pipeline.shipping import ship
+from edgebench.pipeline.findings.answers import arrays
+from edgebench.pipeline.images.datasets import evaluation_samples
+from edgebench.pipeline.images.labels import model_truth
+from edgebench.pipeline.jobs.blocks import machine_of, reached
+from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact, Runnable
 from edgebench.records.evaluation import Evaluation

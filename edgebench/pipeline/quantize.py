@@ -10,79 +10,27 @@ from pathlib import Path
 
 from edgebench.data import Samples
 from edgebench.digests import sha256_json
-from edgebench.errors import EdgebenchError, UsageError, raise_all
+from edgebench.errors import EdgebenchError, raise_all
 from edgebench.files import as_store_errors, replacing
-from edgebench.pipeline.conversion import Order
-from edgebench.pipeline.datasets import calibration_set, evaluation_samples, images_path
-from edgebench.pipeline.workers import Task, run_tasks
-from edgebench.pipeline.workspace import Workspace, names
+from edgebench.pipeline.children.conversion import Order
+from edgebench.pipeline.children.workers import Task, run_tasks
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.images.datasets import calibration_set, evaluation_samples, images_path
+from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact, Calibration
-from edgebench.records.caveat import Caveat
 from edgebench.registry import resolve
 from edgebench.sources import fingerprint, framework, size_bytes
 from edgebench.specs.data import DataSettings
 from edgebench.specs.model import ModelSpec
-from edgebench.specs.variant import FORMATS, RECIPES, Variant, known_format, known_recipe
+from edgebench.specs.variant import Variant
 from edgebench.store.packages import holds
 from edgebench.targets import TARGETS
-from edgebench.targets.reach import available_formats, check_reach, left_out
-from edgebench.units import bytes_text
+from edgebench.targets.reach import left_out
 
 # Part of every artifact's key: raise it when the same inputs shall give other bytes, or another account of them.
 REVISION = 3
 LARGE_BYTES = 100_000_000
 """Converters hold a net up to eight times over: of larger ones, one is converted at a time."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which variants a verb is about."""
-
-    models: tuple[str, ...]
-    formats: tuple[str, ...] | None = None
-    """None: those that the model reaches with the converters installed."""
-    recipes: tuple[str, ...] = RECIPES
-    only: tuple[str, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        models: str | Sequence[str],
-        *,
-        formats: str | Sequence[str] | None = None,
-        recipes: str | Sequence[str] = RECIPES,
-        only: str | Sequence[str] = (),
-    ) -> Choice:
-        """Checks the names; `only` are patterns such as `tflite-*`. By default every format that a model
-        reaches with the converters installed."""
-        return cls(
-            models=names(models),
-            formats=tuple(known_format(name) for name in names(formats)) if formats else None,
-            recipes=tuple(known_recipe(name) for name in names(recipes)),
-            only=names(only) if only else (),
-        )
-
-    def variants(self, spec: ModelSpec) -> list[Variant]:
-        """In the order of FORMATS and RECIPES, whatever the order asked for.
-
-        Raises:
-            ConversionError: the model does not reach a format that was asked for.
-        """
-        for format_ in self.formats or ():
-            check_reach(spec, format_)
-        formats = available_formats(spec) if self.formats is None else self.formats
-        every = (Variant(model=spec.name, format=f, recipe=r) for f in FORMATS for r in RECIPES)  # type: ignore[arg-type]
-        wanted = [variant for variant in every if variant.format in formats and variant.recipe in self.recipes]
-        if not self.only:
-            return wanted
-        return [variant for variant in wanted if any(variant.matches(pattern) for pattern in self.only)]
-
-    def check(self, specs: Sequence[ModelSpec]) -> None:
-        """Raises UsageError where the patterns leave nothing to do."""
-        if not any(self.variants(spec) for spec in specs):
-            raise UsageError(
-                "no variant fits", subject=", ".join(self.only), fix="give patterns such as 'tflite-*' or '*-int8'"
-            )
 
 
 def quantize(
@@ -203,7 +151,7 @@ def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force:
     tasks = [
         Task(
             f"{order.spec.name}.{order.format} of {order.spec.source.file or 'random weights'}",
-            "edgebench.pipeline.conversion:make",
+            "edgebench.pipeline.children.conversion:make",
             {"home": workspace.store.home, "database": workspace.store.database.url, "order": order},
         )
         for order in orders
@@ -218,21 +166,6 @@ def _make_missing(workspace: Workspace, prepared: Sequence[_Prepared], *, force:
 
         outcomes = list(run_tasks(tasks, jobs=jobs, log=workspace.log, on_report=on_report))
     return [outcome.error for outcome in outcomes if outcome.error]
-
-
-def over_budget(spec: ModelSpec, artifact: Artifact) -> Caveat | None:
-    """What is wrong where the artifact is larger than the spec's budget."""
-    allowed = spec.budgets.max_bytes
-    if allowed is None or artifact.size_bytes <= allowed:
-        return None
-    size, budget = bytes_text(artifact.size_bytes), bytes_text(allowed)
-    if size == budget:
-        size, budget = f"{artifact.size_bytes:,} bytes", f"{allowed:,}"
-    return Caveat(
-        kind="over-budget",
-        text=f"{size} is over the budget of {budget}",
-        fix="use a smaller recipe or width, or raise budgets.max_bytes in the spec",
-    )
 
 
 def export(workspace: Workspace, artifact: Artifact, folder: Path) -> Path:

@@ -10,8 +10,8 @@ from pathlib import Path
 from edgebench.digests import sha256_bytes
 from edgebench.errors import NothingMeasured
 from edgebench.files import as_store_errors, replacing
-from edgebench.pipeline.collect import Holding, Shelf
-from edgebench.pipeline.results import join
+from edgebench.pipeline.findings.collect import Holding, Shelf
+from edgebench.pipeline.findings.results import join
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.dataset import DatasetInfo
 from edgebench.records.results import Results

@@ -10,14 +10,12 @@ from typing import Any, Literal
 
 from edgebench.errors import DeviceError, EdgebenchError, NothingMeasured, StoreError, UnknownName
 from edgebench.frozen import Frozen
-from edgebench.pipeline import tickets
-from edgebench.pipeline.following import ask_job, carry_out
-from edgebench.pipeline.lease import lease
-from edgebench.pipeline.measure import Measured
-from edgebench.pipeline.tickets import Ticket
-from edgebench.pipeline.time_pipeline import TimedPipelines
+from edgebench.pipeline.boards.lease import lease
+from edgebench.pipeline.jobs import tickets
+from edgebench.pipeline.jobs.blocks import Measured
+from edgebench.pipeline.jobs.following import ask_job, carry_out
+from edgebench.pipeline.jobs.tickets import Ticket
 from edgebench.pipeline.workspace import Workspace
-from edgebench.records.pipeline_timing import PipelineBlock, PipelineJob
 from edgebench.specs.device import DeviceSpec
 from edgebench.transports import connect
 
@@ -48,7 +46,7 @@ def runs(workspace: Workspace) -> tuple[Run, ...]:
     return tuple(_run(workspace, ticket, told[ticket.device]) for ticket in found)
 
 
-def attach(workspace: Workspace, job: str = "") -> Measured | TimedPipelines:
+def attach(workspace: Workspace, job: str = "") -> Measured:
     """Follows an unfinished job until it ends.
 
     Args:
@@ -60,7 +58,7 @@ def attach(workspace: Workspace, job: str = "") -> Measured | TimedPipelines:
     return _go_on(workspace, _chosen(workspace, job), begin=False)
 
 
-def resume(workspace: Workspace, device: str, models: Sequence[str] = ()) -> Measured | TimedPipelines:
+def resume(workspace: Workspace, device: str, models: Sequence[str] = ()) -> Measured:
     """Goes on with the unfinished job that was asked of a device last, as it was asked.
 
     Args:
@@ -90,7 +88,7 @@ def cancel(workspace: Workspace, job: str) -> bool:
     return was_at_work
 
 
-def _go_on(workspace: Workspace, ticket: Ticket, *, begin: bool) -> Measured | TimedPipelines:
+def _go_on(workspace: Workspace, ticket: Ticket, *, begin: bool) -> Measured:
     spec = workspace.device(ticket.device)
     with lease(workspace, spec):
         transport = connect(spec, _folder(workspace, spec), ticket.job)
@@ -99,12 +97,10 @@ def _go_on(workspace: Workspace, ticket: Ticket, *, begin: bool) -> Measured | T
     return _found(workspace, ticket)
 
 
-def _found(workspace: Workspace, ticket: Ticket) -> Measured | TimedPipelines:
+def _found(workspace: Workspace, ticket: Ticket) -> Measured:
     """All that is kept of a job."""
     job = workspace.store.get(ticket.record, ticket.job)
     blocks = workspace.store.latest(ticket.block_record, f"{ticket.job}/")
-    if isinstance(job, PipelineJob):
-        return TimedPipelines(job, tuple(block for block in blocks if isinstance(block, PipelineBlock)), {})
     return Measured(job, tuple(blocks), {})
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from edgebench.errors import AgentFailed
 from edgebench.frozen import Frozen
 from edgebench.latency import summarize
-from edgebench.pipeline.following import JOURNAL, journal_lines
-from edgebench.pipeline.lease import lease
+from edgebench.pipeline.boards.lease import lease
+from edgebench.pipeline.jobs.following import JOURNAL, journal_lines
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedVariant, plan_blocks, schedule_task
 from edgebench.records.measurement import Block

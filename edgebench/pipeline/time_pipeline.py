@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from edgebench.agent import AGENT, PIPELINE
 from edgebench.digests import sha256_file, sha256_json
 from edgebench.errors import UsageError
-from edgebench.pipeline.blocks import (
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.jobs.blocks import (
+    Measured,
     Work,
     current_models,
     machine_of,
@@ -19,8 +20,8 @@ from edgebench.pipeline.blocks import (
     reached,
     require_remote,
 )
-from edgebench.pipeline.frames import SYNTHETIC, DetectorFile, FrameFiles, detector_of, frames_of, usable
-from edgebench.pipeline.quantize import Choice, quantize
+from edgebench.pipeline.jobs.frames import SYNTHETIC, DetectorFile, FrameFiles, detector_of, frames_of, usable
+from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import job_id, plan_blocks
 from edgebench.records.artifact import Artifact
@@ -28,15 +29,6 @@ from edgebench.records.pipeline_timing import PipelineBlock, PipelineJob
 from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import DataSettings
 from edgebench.specs.model import ModelSpec
-
-
-@dataclass(frozen=True)
-class TimedPipelines:
-    """A job with all its blocks, and the variants that this device could not run, with the reason."""
-
-    job: PipelineJob
-    blocks: tuple[PipelineBlock, ...]
-    not_measured: dict[str, str]
 
 
 def time_pipeline(
@@ -52,7 +44,7 @@ def time_pipeline(
     threads: Sequence[int] | None = None,
     force: bool = False,
     detach: bool = False,
-) -> TimedPipelines:
+) -> Measured[PipelineJob, PipelineBlock]:
     """Times detection, crop and resize, preparation and inference of every chosen variant on the same frames.
 
     Args:
@@ -97,7 +89,7 @@ def _timed(
     *,
     force: bool,
     detach: bool,
-) -> TimedPipelines:
+) -> Measured[PipelineJob, PipelineBlock]:
     spec = workspace.device(device)
     counts = tuple(threads or spec.threads)
     info, ways, not_measured = reached(artifacts, spec, workspace.store.folder("devices", spec.name))
@@ -147,7 +139,7 @@ def _timed(
         task="frames",
     )
     blocks = measured(workspace, job, plan_blocks(planned, settings, counts), work, settings, spec, detach=detach)
-    return TimedPipelines(job, blocks, not_measured)
+    return Measured(job, blocks, not_measured)
 
 
 def _identities(models: Mapping[str, ModelSpec], fed: FrameFiles, looking: DetectorFile) -> dict[str, str]:

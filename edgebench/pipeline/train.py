@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edgebench.digests import sha256_json
 from edgebench.files import as_store_errors
-from edgebench.pipeline.datasets import evaluation_samples, training_samples
-from edgebench.pipeline.workers import Report, Task, run_tasks
+from edgebench.pipeline.children.workers import Report, Task, run_tasks
+from edgebench.pipeline.images.datasets import evaluation_samples, training_samples
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.data import SYNTHETIC, DataSettings
 from edgebench.specs.model import ModelSpec

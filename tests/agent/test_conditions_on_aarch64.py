@@ -11,7 +11,7 @@ import pytest
 from boards.aarch64 import Emulated
 from boards.raspberry_pi import RaspberryPi
 
-from edgebench.pipeline.following import ask_job
+from edgebench.pipeline.jobs.following import ask_job
 from edgebench.specs.device import DeviceSpec, SshSettings
 from edgebench.transports import Transport, ask_agent, connect
 

@@ -15,9 +15,9 @@ import pytest
 from boards.sshd import Board
 
 from edgebench.data.synthetic import write_affectnet
-from edgebench.pipeline import tickets
-from edgebench.pipeline.following import JOURNAL, carry_out
-from edgebench.pipeline.tickets import Ticket
+from edgebench.pipeline.jobs import tickets
+from edgebench.pipeline.jobs.following import JOURNAL, carry_out
+from edgebench.pipeline.jobs.tickets import Ticket
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedVariant, plan_blocks, schedule_task
 from edgebench.records.measurement import DeviceInfo, MeasurementJob

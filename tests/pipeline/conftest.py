@@ -53,9 +53,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory, project: Path, faces: Path) -> Workspace:
     """A store in which the whole road was walked once; treat it as read-only."""
+    from edgebench.pipeline.choice import Choice
     from edgebench.pipeline.evaluate import evaluate
     from edgebench.pipeline.measure import measure
-    from edgebench.pipeline.quantize import Choice
     from edgebench.specs.bench import BenchSettings
     from edgebench.specs.data import CalibrationSettings, DataSettings
 
@@ -87,8 +87,8 @@ def workspace(tmp_path: Path, made: Workspace) -> Workspace:
 @pytest.fixture(scope="session")
 def made_of_two(tmp_path_factory: pytest.TempPathFactory, made: Workspace, faces: Path) -> Workspace:
     """Beside `tiny`, evaluated on all images, `other`: the same network, evaluated on 16 of them, and later."""
+    from edgebench.pipeline.choice import Choice
     from edgebench.pipeline.evaluate import evaluate
-    from edgebench.pipeline.quantize import Choice
     from edgebench.specs.data import CalibrationSettings, DataSettings
 
     folder = tmp_path_factory.mktemp("two")

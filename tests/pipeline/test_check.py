@@ -55,8 +55,8 @@ def test_an_update_keeps_other_models(made: Workspace, tmp_path: Path) -> None:
 
 
 def test_a_changed_artifact_is_timed_beside_the_baseline_s(workspace: Workspace, faces: Path, tmp_path: Path) -> None:
+    from edgebench.pipeline.choice import Choice
     from edgebench.pipeline.evaluate import evaluate
-    from edgebench.pipeline.quantize import Choice
     from edgebench.specs.bench import BenchSettings
 
     file = tmp_path / "baseline.json"
@@ -95,8 +95,8 @@ def test_each_model_is_held_to_its_own_images(two_models: Workspace, tmp_path: P
 
 
 def test_the_baseline_s_images_judge_where_there_are_others(workspace: Workspace, faces: Path, tmp_path: Path) -> None:
+    from edgebench.pipeline.choice import Choice
     from edgebench.pipeline.evaluate import evaluate
-    from edgebench.pipeline.quantize import Choice
 
     file = tmp_path / "baseline.json"
     write_baseline_of(workspace, (), file)
@@ -108,7 +108,8 @@ def test_the_baseline_s_images_judge_where_there_are_others(workspace: Workspace
 
 
 def test_known_scores_are_let_go_only_on_purpose(workspace: Workspace, faces: Path, tmp_path: Path) -> None:
-    from edgebench.pipeline.quantize import Choice, quantize
+    from edgebench.pipeline.choice import Choice
+    from edgebench.pipeline.quantize import quantize
 
     file = tmp_path / "baseline.json"
     before = write_baseline_of(workspace, (), file).baseline
@@ -136,7 +137,8 @@ def test_a_model_without_spec_leaves_the_baseline_on_purpose_only(two_models: Wo
 def test_an_artifact_asked_for_last_is_judged_evaluated_or_not(
     workspace: Workspace, faces: Path, tmp_path: Path
 ) -> None:
-    from edgebench.pipeline.quantize import Choice, quantize
+    from edgebench.pipeline.choice import Choice
+    from edgebench.pipeline.quantize import quantize
 
     file = tmp_path / "baseline.json"
     write_baseline_of(workspace, (), file)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import StoreError
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.evaluate import evaluate
+from edgebench.pipeline.findings.results import evaluation_results
 from edgebench.pipeline.measure import measure
-from edgebench.pipeline.quantize import Choice
-from edgebench.pipeline.results import evaluation_results
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.measurement import Block
 from edgebench.specs.bench import BenchSettings

@@ -10,7 +10,7 @@ from boards.shims import with_programs, write_device
 from boards.sshd import Board, make_key
 
 from edgebench.errors import DeviceError
-from edgebench.pipeline.device_checks import Check
+from edgebench.pipeline.boards.checks import Check
 from edgebench.pipeline.device_doctor import checks, clean, status
 from edgebench.pipeline.workspace import Workspace
 

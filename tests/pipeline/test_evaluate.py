@@ -9,10 +9,10 @@ import pytest
 
 from edgebench.cli.progress import Lines
 from edgebench.errors import DataError, NonFiniteOutput, UsageError
+from edgebench.pipeline.children.shards import PredictJob, predict
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.evaluate import evaluate, npz
-from edgebench.pipeline.quantize import Choice
-from edgebench.pipeline.results import evaluation_results
-from edgebench.pipeline.shards import PredictJob, predict
+from edgebench.pipeline.findings.results import evaluation_results
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.evaluation import Evaluation
 from edgebench.sources import fingerprint
@@ -70,8 +70,8 @@ def test_fp32_conversions_agree_with_the_source_on_every_image(made: Workspace, 
 
 
 def test_any_number_of_shards_gives_the_same_bytes(made: Workspace, faces: Path, tmp_path: Path) -> None:
-    from edgebench.pipeline.agents import runnable_file
-    from edgebench.pipeline.datasets import evaluation_samples, images_path
+    from edgebench.pipeline.children.agents import runnable_file
+    from edgebench.pipeline.images.datasets import evaluation_samples, images_path
     from edgebench.records.artifact import Artifact
 
     samples = evaluation_samples(made, made.model("tiny"), of(faces))
@@ -147,8 +147,8 @@ def test_images_without_a_label_for_any_head_are_refused_before_anything_is_made
 
 
 def test_images_that_calibrated_an_artifact_cannot_judge_it(workspace: Workspace, faces: Path, tmp_path: Path) -> None:
-    from edgebench.pipeline.datasets import evaluation_samples
     from edgebench.pipeline.evaluate import _refuse_overlap
+    from edgebench.pipeline.images.datasets import evaluation_samples
     from edgebench.records.artifact import Artifact
 
     trained_on = tmp_path / "trained_on"
@@ -174,9 +174,9 @@ def test_without_a_training_part_calibration_and_evaluation_share_the_rest(
 
 
 def test_a_nan_names_the_row_the_head_and_how_many_images(made: Workspace, faces: Path) -> None:
-    from edgebench.pipeline.datasets import evaluation_samples
+    from edgebench.pipeline.children.predictions import Predicted
     from edgebench.pipeline.evaluate import _nonfinite, _Row
-    from edgebench.pipeline.predictions import Predicted
+    from edgebench.pipeline.images.datasets import evaluation_samples
 
     spec = made.model("tiny")
     samples = evaluation_samples(made, spec, of(faces))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edgebench.errors import ConversionError, ModelFileError
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.evaluate import evaluate
-from edgebench.pipeline.quantize import Choice, quantize
+from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.progress import Silent
 from edgebench.specs.data import CalibrationSettings, DataSettings

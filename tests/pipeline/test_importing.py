@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from edgebench.errors import EdgebenchError, ModelFileError, UsageError, WorkerDied
+from edgebench.pipeline.children.workers import Task, run_tasks
 from edgebench.pipeline.importing import import_model
-from edgebench.pipeline.workers import Task, run_tasks
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.catalog import models
 

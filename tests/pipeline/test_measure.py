@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import NothingMeasured, UnknownName
-from edgebench.pipeline.measure import Measured, measure
-from edgebench.pipeline.quantize import Choice
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.jobs.blocks import Measured
+from edgebench.pipeline.measure import measure
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact
 from edgebench.records.measurement import Block, MeasurementJob

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from boards.aarch64 import Emulated
 
-from edgebench.pipeline.answers import answers_of_job
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.device_setup import set_up
+from edgebench.pipeline.findings.answers import answers_of_job
+from edgebench.pipeline.findings.results import gather
 from edgebench.pipeline.measure import measure
-from edgebench.pipeline.quantize import Choice
-from edgebench.pipeline.results import gather
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import CalibrationSettings, DataSettings

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.pipeline import on_device
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.findings.results import gather
 from edgebench.pipeline.on_device import evaluate_on_device, part_of
-from edgebench.pipeline.quantize import Choice
-from edgebench.pipeline.results import gather
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.on_device import DeviceEvaluation, OnDevice

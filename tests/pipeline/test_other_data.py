@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from edgebench.errors import DataError, UsageError
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.evaluate import evaluate
-from edgebench.pipeline.quantize import Choice
-from edgebench.pipeline.results import evaluation_results, gather
+from edgebench.pipeline.findings.results import evaluation_results, gather
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.results import Results
 from edgebench.specs.data import CalibrationSettings, DataSettings

@@ -15,7 +15,9 @@ from edgebench.errors import (
     UnknownName,
     UsageError,
 )
-from edgebench.pipeline.quantize import Choice, over_budget, quantize
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.findings.budget import over_budget
+from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact
 from edgebench.specs.data import CalibrationSettings, DataSettings

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.evaluate import evaluate
-from edgebench.pipeline.quantize import Choice
-from edgebench.pipeline.results import evaluation_results
+from edgebench.pipeline.findings.results import evaluation_results
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.data import DataSettings
 

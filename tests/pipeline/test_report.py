@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import NothingMeasured, UnknownName
+from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.measure import measure
-from edgebench.pipeline.quantize import Choice
 from edgebench.pipeline.report import _folders, device_folder, report, slug
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.dataset import DatasetInfo

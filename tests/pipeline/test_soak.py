@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.findings.results import gather
 from edgebench.pipeline.measure import measure
-from edgebench.pipeline.quantize import Choice
 from edgebench.pipeline.report import report
-from edgebench.pipeline.results import gather
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.soak import SoakBlock, SoakJob
 from edgebench.specs.bench import SoakSettings

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import UnknownName, UsageError
-from edgebench.pipeline.quantize import Choice
+from edgebench.pipeline.choice import Choice
+from edgebench.pipeline.findings.results import gather
+from edgebench.pipeline.jobs.blocks import Measured
 from edgebench.pipeline.report import report
-from edgebench.pipeline.results import gather
-from edgebench.pipeline.time_pipeline import TimedPipelines, time_pipeline
+from edgebench.pipeline.time_pipeline import time_pipeline
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.pipeline_timing import PipelineJob
 from edgebench.specs.bench import BenchSettings
@@ -17,7 +18,7 @@ from edgebench.specs.data import CalibrationSettings, DataSettings
 SETTINGS = BenchSettings(rounds=2, warmup_s=0.01, max_warmup_s=0.05, measure_s=0.01, min_invocations=3, inputs=3)
 
 
-def timed(workspace: Workspace, faces: Path, tmp_path: Path, **options: object) -> TimedPipelines:
+def timed(workspace: Workspace, faces: Path, tmp_path: Path, **options: object) -> Measured:
     devices = tmp_path / "devices"
     devices.mkdir(exist_ok=True)
     (devices / "bench.yaml").write_text("threads: [1]\nveto: {foreign_load: 100, repeats: 0}\n")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgebench.errors import ModelFileError, WorkerDied
-from edgebench.pipeline.workers import Task, run_tasks
+from edgebench.pipeline.children.workers import Task, run_tasks
 
 LIMIT_S = 20.0
 """For one file on a busy machine, the child's own start shared among all."""

@@ -1,0 +1,1 @@
+"""What the store holds, joined into what is shown and judged."""

@@ -1,0 +1,1 @@
+"""A job on a device: planned, begun, followed, and brought home block by block."""
