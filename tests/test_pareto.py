@@ -39,6 +39,16 @@ def test_a_third_objective_can_keep_a_variant_on_the_front() -> None:
     assert front(points, maximize=(True, False, False)).tolist() == [True, True, False]
 
 
+@given(clouds, st.data())
+def test_a_third_objective_takes_nobody_off_the_front_where_nobody_ties(
+    points: np.ndarray, data: st.DataObject
+) -> None:
+    points[:, 1] = np.linspace(1, 2, len(points))
+    sizes = data.draw(arrays(np.float64, len(points), elements=st.integers(0, 6).map(float)))
+    with_size = front(np.column_stack([points, sizes]), maximize=(True, False, False))
+    assert (with_size >= front(points, maximize=BOTH)).all()
+
+
 def test_what_was_not_measured_is_on_no_front_and_keeps_nobody_off() -> None:
     points = np.array([[0.9, np.nan], [0.6, 2.0]])
     assert front(points, maximize=BOTH).tolist() == [False, True]

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert/interpreter.py", "onnxruntime": "onnxruntime/core.py", "numpy": ""}
+MADE = (2026, 1, 1, 0, 0, 0)  # the same wheel made again has the same bytes
 HERE = f"py3-none-manylinux_2_17_{platform.machine()}"
 
 
@@ -33,7 +34,7 @@ def make_wheel(
     path = folder / f"{module}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for each, content in contents.items():
-            archive.writestr(each, content)
+            archive.writestr(zipfile.ZipInfo(each, MADE), content)
     return path
 
 

@@ -37,7 +37,7 @@ def test_specs_state_the_studys_contract(shipped, net, task):
     spec = shipped(net + task)
     assert (spec.input.size, spec.input.color, spec.input.crop) == ((128, 128), "rgb", "face_box")
     assert spec.input.range == (0, 1)
-    assert spec.budgets.max_bytes == 15_000_000
+    assert spec.budgets.max_bytes == 15 * 1024**2
     assert spec.has_random_weights
 
 

@@ -20,7 +20,7 @@ from boards.proxy import Proxy
 from boards.sshd import Board
 
 from edgebench.errors import AgentFailed, DeviceError, JobDied, LinkLost, NothingMeasured, StoreError, UnknownName
-from edgebench.pipeline import following, tickets
+from edgebench.pipeline.jobs import following, tickets
 from edgebench.pipeline.jobs.following import JOURNAL, Collector, carry_out
 from edgebench.pipeline.jobs.tickets import Ticket
 from edgebench.pipeline.runs import Run, attach, cancel, resume, runs
@@ -150,12 +150,16 @@ def test_a_link_that_is_cut_costs_nothing(desk, board: Board, tmp_path: Path) ->
         device_file(tmp_path / "devices", board, proxy.port)
         known = tmp_path / "user" / ".config" / "edgebench" / "known_hosts"
         known.write_text(known.read_text().replace(str(board.port), str(proxy.port)))
-        listener = Listener(2, proxy.cut)
+        timer = threading.Timer(4.0, proxy.restore)
+
+        def cut() -> None:
+            proxy.cut()
+            timer.start()
+
+        listener = Listener(2, cut)
         mine = desk(listener)
         ticket = ticket_of(mine, measure_s=0.4)
         transport = there(mine, ticket)
-        timer = threading.Timer(4.0, proxy.restore)
-        timer.start()
         carry_out(mine, transport, ticket)
         timer.join()
     assert any("trying again" in note for note in listener.notes)
@@ -169,10 +173,14 @@ def test_a_link_that_falls_silent_costs_nothing(desk, board: Board, tmp_path: Pa
         device_file(tmp_path / "devices", board, proxy.port)
         known = tmp_path / "user" / ".config" / "edgebench" / "known_hosts"
         known.write_text(known.read_text().replace(str(board.port), str(proxy.port)))
-        mine = desk(Listener(2, proxy.blackhole))
+
+        def fall_silent() -> None:
+            proxy.blackhole()
+            threading.Timer(45.0, proxy.restore).start()
+
+        mine = desk(Listener(2, fall_silent))
         ticket = ticket_of(mine, measure_s=0.4)
         transport = there(mine, ticket)
-        threading.Timer(45.0, proxy.restore).start()
         carry_out(mine, transport, ticket)
     assert_whole(mine, board, ticket)
 
