@@ -17,7 +17,7 @@ from edgebench.pipeline.agents import runnable_file
 from edgebench.pipeline.answers import arrays
 from edgebench.pipeline.blocks import machine_of, reached
 from edgebench.pipeline.datasets import evaluation_samples
-from edgebench.pipeline.device_board import ask_board, busy_error
+from edgebench.pipeline.device_board import ask_board, busy_error, to_device
 from edgebench.pipeline.evaluate import evaluate, npz
 from edgebench.pipeline.labels import model_truth
 from edgebench.pipeline.lease import lease
@@ -149,7 +149,10 @@ class _Board:
         self.transport: Transport = connect(spec, workspace.store.folder("devices", spec.name), "evaluation")
 
     def refuse_busy(self) -> None:
-        if self.transport.leaves and (busy := ask_board(self.transport, "examine")["busy"]) is not None:
+        if not self.transport.leaves:
+            return
+        home = to_device(self.workspace, self.spec)  # a lease lies there, not in the folder that we work in
+        if (busy := ask_board(home, "examine")["busy"]) is not None:
             raise busy_error(self.spec, busy, "wait for its end: an evaluation would disturb what it measures")
 
     def share(self, ways: Sequence[tuple[Artifact, Runnable]], samples: Mapping[str, Samples], limit_s: float) -> float:
