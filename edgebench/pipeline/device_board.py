@@ -11,7 +11,7 @@ from edgebench.agent import BOARD
 from edgebench.errors import DeviceError, UsageError
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
-from edgebench.transports import Transport, ask_agent, connect
+from edgebench.transports import Transport, ask_agent, connect, require_one
 
 OLDEST_PYTHON = (3, 9)
 PYTHONS = ((3, 11), (3, 13))
@@ -74,9 +74,10 @@ def another_machine(workspace: Workspace, name: str) -> DeviceSpec:
     """The spec of a device behind SSH.
 
     Raises:
-        UsageError: it is this machine.
+        UsageError: it is this machine, or a pool.
     """
     spec = workspace.device(name)
+    require_one(spec)
     if spec.transport == "local":
         raise UsageError(
             "is this machine, which needs no set-up", subject=spec.name, fix="name a device with `transport: ssh`"
