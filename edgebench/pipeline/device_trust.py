@@ -44,17 +44,17 @@ class Shown:
 
 
 def shown_keys(spec: DeviceSpec) -> Iterator[Shown]:
-    """The key that the device shows; before it, where one goes through a jump host, that of the jump host.
+    """The key that the device shows; before it those of the jump hosts that one goes through.
 
     A jump host lets us through only when its key is trusted, so accept that before the next is asked for.
 
     Raises:
         DeviceError: one of them does not answer.
     """
-    address = address_of(spec)
-    if address.jump:
-        yield shown(address.jump)
-    yield shown(address)
+    way = [address_of(spec)]
+    while further := way[-1].jump:
+        way.append(further)
+    yield from (shown(each) for each in reversed(way))
 
 
 def shown(address: Address) -> Shown:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.agent import AGENT
 from edgebench.digests import sha256_bytes, sha256_file, sha256_json
 from edgebench.errors import DeviceError, EdgebenchError, raise_all
-from edgebench.pipeline.boards.board import ask_board, busy_error
+from edgebench.pipeline.boards.board import ask_board, busy_error, to_device
 from edgebench.pipeline.boards.lease import lease
 from edgebench.pipeline.boards.shipping import ship
 from edgebench.pipeline.children.agents import runnable_file
@@ -150,7 +150,10 @@ class _Board:
         self.transport: Transport = connect(spec, workspace.store.folder("devices", spec.name), "evaluation")
 
     def refuse_busy(self) -> None:
-        if self.transport.leaves and (busy := ask_board(self.transport, "examine")["busy"]) is not None:
+        if not self.transport.leaves:
+            return
+        home = to_device(self.workspace, self.spec)  # a lease lies there, not in the folder that we work in
+        if (busy := ask_board(home, "examine")["busy"]) is not None:
             raise busy_error(self.spec, busy, "wait for its end: an evaluation would disturb what it measures")
 
     def share(self, ways: Sequence[tuple[Artifact, Runnable]], samples: Mapping[str, Samples], limit_s: float) -> float:

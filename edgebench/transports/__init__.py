@@ -99,10 +99,15 @@ def connect(spec: DeviceSpec, home: Path, work: str = "") -> Transport:
     Raises:
         UsageError: it is a pool of devices.
     """
-    if spec.pool:
-        raise UsageError("is a pool", subject=spec.name, fix=f"name one of its boards: {', '.join(spec.pool)}")
+    require_one(spec)
     transport: Transport = resolve(TRANSPORTS, spec.transport, kind="transport")(spec, home, work)
     return transport
+
+
+def require_one(spec: DeviceSpec) -> None:
+    """Raises UsageError where a spec means several devices."""
+    if spec.pool:
+        raise UsageError("is a pool", subject=spec.name, fix=f"name one of its boards: {', '.join(spec.pool)}")
 
 
 def inside(remote: str) -> PurePosixPath:

@@ -76,19 +76,29 @@ def address_of(spec: DeviceSpec, *, config: Path | None = None) -> Address:
     )
 
 
-def _jump(device: str, text: str, config: Path | None) -> Address:
+def _jump(device: str, text: str, config: Path | None, before: tuple[str, ...] = ()) -> Address:
+    """The machine to go through, and those before it.
+
+    Args:
+        before: the jump hosts that it leads on to; one that is among them would lead nowhere.
+    """
+    if text in before:
+        raise UsageError(f"its jump hosts go in a circle: {', '.join(before)}", subject=device, fix="correct ProxyJump")
     if "," in text:
         raise UsageError("more than one jump host", subject=device, fix="name one; it may have a ProxyJump of its own")
     match = _JUMP.fullmatch(text.removeprefix("ssh://"))
     if match is None:
         raise UsageError("is no jump host", subject=f"{device}: {text!r}", fix="write user@host:port")
     found = _looked_up(match["host"], config)
+    further = found.get("proxyjump", "none")
     return Address(
         device=f"{device}'s jump host",
         host=found["hostname"],
         port=int(match["port"]) if match["port"] else _port(found),
         user=match["user"] or found.get("user") or getpass.getuser(),
         keys=tuple(str(_home(key)) for key in found.get("identityfile", []) if _home(key).is_file()),
+        jump=None if further == "none" else _jump(device, further, config, (*before, text)),
+        command=found.get("proxycommand") or "",
         before=device,
     )
 

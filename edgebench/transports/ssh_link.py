@@ -63,10 +63,16 @@ class Link:
     @contextlib.contextmanager
     def errors(self, doing: str) -> Iterator[None]:
         """Whatever goes wrong inside as DeviceError, a connection that broke as LinkLost."""
-        from paramiko import SSHException
+        from paramiko import SFTPError, SSHException
 
         try:
             yield
+        except SFTPError as exc:
+            raise DeviceError(
+                f"{doing}: its SFTP server is drowned out: {exc}",
+                subject=self.address.device,
+                fix="let no start-up file of its shell print anything: `ssh HOST true` must stay silent",
+            ) from exc
         except (SSHException, EOFError, OSError) as exc:
             if isinstance(exc, EdgebenchError):  # of ours, and StoreError is the system's too
                 raise
@@ -185,39 +191,50 @@ def _logged_in(address: Address, there: Any) -> SSHClient:
             "its host key is not known", subject=_subject(address), fix=f"edgebench devices trust {address.spec}"
         )
     client = SSHClient()
+    undone = contextlib.ExitStack()
+    undone.callback(client.close)  # and with it the connection to ssh's agent
     client.set_missing_host_key_policy(RejectPolicy())
     for key in keys:
         client.get_host_keys().add(address.known_as, key.get_name(), key)
-    try:
-        client.connect(
-            address.host,
-            port=address.port,
-            username=address.user,
-            key_filename=list(address.keys) or None,
-            allow_agent=not address.keys,
-            look_for_keys=not address.keys,
-            sock=there,
-            transport_factory=_transport,
-            timeout=CONNECT_S,
-            banner_timeout=CONNECT_S,
-            auth_timeout=CONNECT_S,
-        )
-    except BadHostKeyException as exc:
-        raise DeviceError(
-            f"its host key changed: it shows {fingerprint(exc.key)}, trusted is {fingerprint(exc.expected_key)}",
-            subject=_subject(address),
-            fix=f"if you know why, edgebench devices trust {address.spec}; if not, someone else may answer there",
-        ) from exc
-    except PasswordRequiredException as exc:
-        raise DeviceError("the key needs its passphrase", subject=_subject(address), fix="ssh-add the key") from exc
-    except AuthenticationException as exc:
-        raise DeviceError(
-            f"it refuses to log in {address.user}: {exc}".rstrip(" .:"),
-            subject=_subject(address),
-            fix="check `ssh.user` and `ssh.key`, and ~/.ssh/authorized_keys there (ssh-copy-id)",
-        ) from exc
-    except (SSHException, EOFError, OSError) as exc:
-        raise Unreachable(f"no SSH there: {exc}", subject=_subject(address), fix="check host and port") from exc
+    with undone:
+        try:
+            client.connect(
+                address.host,
+                port=address.port,
+                username=address.user,
+                key_filename=list(address.keys) or None,
+                allow_agent=True,  # after the key files: of one with a passphrase, the agent may hold the key
+                look_for_keys=not address.keys,
+                sock=there,
+                transport_factory=_transport,
+                timeout=CONNECT_S,
+                banner_timeout=CONNECT_S,
+                auth_timeout=CONNECT_S,
+            )
+        except BadHostKeyException as exc:
+            raise DeviceError(
+                f"its host key changed: it shows {fingerprint(exc.key)}, trusted is {fingerprint(exc.expected_key)}",
+                subject=_subject(address),
+                fix=f"if you know why, edgebench devices trust {address.spec}; if not, someone else may answer there",
+            ) from exc
+        except PasswordRequiredException as exc:
+            raise DeviceError("the key needs its passphrase", subject=_subject(address), fix="ssh-add the key") from exc
+        except AuthenticationException as exc:
+            raise DeviceError(
+                f"it refuses to log in {address.user}: {exc}".rstrip(" .:"),
+                subject=_subject(address),
+                fix="check `ssh.user` and `ssh.key`, and ~/.ssh/authorized_keys there (ssh-copy-id)",
+            ) from exc
+        except (SSHException, EOFError, OSError) as exc:
+            transport = client.get_transport()
+            if isinstance(exc, SSHException) and transport is not None and transport.is_active():  # it speaks SSH
+                raise DeviceError(
+                    f"cannot log in {address.user}: {exc}",
+                    subject=_subject(address),
+                    fix=f"check the private key file: {', '.join(address.keys) or '~/.ssh'}",
+                ) from exc
+            raise Unreachable(f"no SSH there: {exc}", subject=_subject(address), fix="check host and port") from exc
+        undone.pop_all()
     return client
 
 

@@ -33,6 +33,7 @@ class Board:
     environment: dict[str, str] = field(default_factory=dict)
     host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
+    shell: Path | None = None  # a script that gets each command line instead of the user's own shell
 
     @property
     def host_key(self) -> str:
@@ -81,6 +82,7 @@ MaxStartups 100
 MaxSessions 100
 SetEnv{environment}
 Subsystem sftp internal-sftp -d {self.home}
+{f"ForceCommand {self.shell}" if self.shell else ""}
 """
 
 

@@ -12,6 +12,7 @@ from boards.sshd import Board, make_key
 from edgebench.errors import DeviceError
 from edgebench.pipeline.boards.checks import Check
 from edgebench.pipeline.device_doctor import checks, clean, status
+from edgebench.pipeline.jobs.blocks import reached
 from edgebench.pipeline.workspace import Workspace
 
 Examine = Callable[[], dict[str, Check]]
@@ -97,6 +98,18 @@ def test_a_board_without_python_is_examined_as_far_as_a_shell_goes(examine: Exam
     assert failed(found) == ["Python"]
     assert "disk" not in found
     assert "with `ssh.python`" in found["Python"].fix
+
+
+@pytest.mark.parametrize(
+    ("python3", "why"), [("echo 'not found' >&2; exit 127", "no Python"), ("echo '3.7.3 64 CPython'", "too old")]
+)
+def test_a_run_on_a_board_without_a_python_for_it_says_so_and_leaves_nothing(
+    workspace: Workspace, board: Board, tmp_path: Path, python3: str, why: str
+) -> None:
+    with_programs(board, python3=python3)
+    with pytest.raises(DeviceError, match=rf"{why}.*`ssh.python`"):
+        reached([], workspace.device("pi"), tmp_path)
+    assert list(board.home.iterdir()) == []
 
 
 def test_throttle_bits_of_the_firmware_are_told(examine: Examine, board: Board) -> None:

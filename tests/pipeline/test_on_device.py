@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from boards.sshd import Board
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgebench.errors import DeviceError
 from edgebench.pipeline import on_device
 from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.findings.results import gather
@@ -62,6 +64,17 @@ def test_a_device_s_own_accuracy_stands_beside_the_host_s_and_never_in_its_place
     assert {each.variant for each in there.store.latest(Evaluation)} == {each.variant for each in before}
     assert {each.device.name for each in there.store.latest(DeviceEvaluation)} == {"pi"}
     assert not list((board.home / ".edgebench" / "evaluation" / "answers").iterdir())
+
+
+def test_a_device_that_measures_somebody_s_job_is_not_evaluated_on(there: Workspace, faces: Path, board: Board) -> None:
+    home = board.home / ".edgebench"
+    home.mkdir()
+    (home / "lease.json").write_text(json.dumps({"job": "0123456789abcdef", "holder": "ann@desk"}))
+    with (home / "lease.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DeviceError, match="in use: job 0123456789abcdef of ann@desk"):
+            answered(there, faces, only="tflite-int8")
+    assert there.store.latest(DeviceEvaluation) == []
 
 
 def test_what_is_kept_is_not_asked_again_and_a_part_of_the_images_is_paired(

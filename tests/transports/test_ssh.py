@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 from boards.sshd import Board, make_key
 
 from edgebench.errors import AgentFailed, DeviceError, LinkLost
+from edgebench.pipeline.boards.board import basics
 from edgebench.specs.device import DeviceSpec, SshSettings
 from edgebench.transports import ask_agent, connect
 from edgebench.transports.ssh import SshTransport
@@ -146,6 +148,67 @@ def test_thread_counts_of_the_boards_user_do_not_reach_a_measured_process(board:
     board.start()
     there = connect(spec_of(board), tmp_path)
     assert there.run(["sh", "-c", "echo [$OMP_NUM_THREADS]"]).stdout == "[]\n"
+
+
+def with_shell(board: Board, script: str) -> None:
+    """Starts the board anew with a shell that sees each command line first."""
+    shell = board.folder / "shell"
+    sftp = 'case "$SSH_ORIGINAL_COMMAND" in *sftp*) exec /usr/lib/openssh/sftp-server -d "$HOME";; esac'
+    shell.write_text(f'#!/bin/sh\n{script}\n{sftp}\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    shell.chmod(0o755)
+    board.stop()
+    board.shell = shell
+    board.start()
+
+
+def test_a_shell_that_prints_when_it_starts_is_one_line_with_the_fix(board: Board, tmp_path: Path) -> None:
+    with_shell(board, "echo 'Welcome!'; echo 'Have a nice day.'")
+    with pytest.raises(DeviceError, match="no start-up file of its shell print anything"):
+        connect(spec_of(board), tmp_path).run(["true"])
+
+
+def test_a_shell_that_takes_no_line_break_in_quotes_tells_what_it_is_on(board: Board, tmp_path: Path) -> None:
+    with_shell(
+        board, """[ "$(printf %s "$SSH_ORIGINAL_COMMAND" | wc -l)" = 0 ] || { echo "Unmatched '." >&2; exit 1; }"""
+    )
+    assert basics(connect(spec_of(board), tmp_path)).system in ("Linux", "Darwin")
+
+
+def test_what_is_no_private_key_is_told_as_such(board: Board, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match=r"cannot log in .*check the private key file: .*client_ed25519.pub"):
+        connect(spec_of(board, key=f"{board.key}.pub"), tmp_path).run(["true"])
+
+
+def test_the_agent_opens_a_key_with_a_passphrase(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the message says that refuses it."""
+    sealed = tmp_path / "sealed"
+    shutil.copy(board.key, sealed)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")], stdout=subprocess.DEVNULL)
+    try:
+        while not (tmp_path / "agent").exists():
+            time.sleep(0.01)
+        subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(sealed)], check=True)
+        with pytest.raises(DeviceError, match=r"needs its passphrase .*ssh-add"):
+            connect(spec_of(board, key=str(sealed)), tmp_path).run(["true"])
+        subprocess.run(["ssh-add", "-q", str(board.key)], check=True)
+        there = connect(spec_of(board, key=str(sealed)), tmp_path)
+        assert isinstance(there, SshTransport)
+        assert there.run(["echo", "1"]).stdout == "1\n"
+        there.close()
+    finally:
+        agent.kill()
+        agent.wait()
+
+
+def test_a_key_of_another_kind_than_the_trusted_one_is_refused(board: Board, tmp_path: Path) -> None:
+    board.stop()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(board.folder / "ecdsa")], check=True)
+    for end in ("", ".pub"):
+        shutil.copy(board.folder / f"ecdsa{end}", board.folder / f"host_ed25519{end}")
+    board.start()
+    with pytest.raises(DeviceError, match="host key"):
+        connect(spec_of(board), tmp_path).run(["true"])
 
 
 def test_ssh_and_edgebench_print_the_same_fingerprint(board: Board) -> None:

@@ -38,6 +38,10 @@ Host plain
   ProxyJump none
 Host two
   ProxyJump a,b
+Host inner
+  ProxyJump pi
+Host ring
+  ProxyJump ring
 """)
     return file
 
@@ -81,6 +85,18 @@ def test_a_proxy_command_is_ssh_s_own(config: Path) -> None:
 def test_a_key_file_that_is_missing_is_named_with_the_place_in_the_spec(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"pi:1: no such key file .*check /none"):
         address_of(spec(key="/none"), config=tmp_path / "none")
+
+
+def test_a_jump_host_has_its_own_jump_host(config: Path) -> None:
+    found = address_of(spec(host="inner"), config=config)
+    assert found.jump
+    assert (found.jump.host, found.jump.port) == ("192.0.2.7", 2222)
+    assert found.jump.jump == Address("pi's jump host", "door.example", 22, "gate", before="pi")
+
+
+def test_jump_hosts_in_a_circle_are_refused(config: Path) -> None:
+    with pytest.raises(UsageError, match="in a circle: ring"):
+        address_of(spec(jump="ring"), config=config)
 
 
 def test_more_than_one_jump_host_is_refused(config: Path) -> None:

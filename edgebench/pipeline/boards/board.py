@@ -11,7 +11,7 @@ from edgebench.agent import BOARD
 from edgebench.errors import DeviceError, UsageError
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
-from edgebench.transports import Transport, ask_agent, connect
+from edgebench.transports import Transport, ask_agent, connect, require_one
 
 OLDEST_PYTHON = (3, 9)
 PYTHONS = ((3, 11), (3, 13))
@@ -22,21 +22,23 @@ _PYTHON = (
     "import platform, struct, sys; "
     "print('%d.%d.%d' % sys.version_info[:3], struct.calcsize('P') * 8, platform.python_implementation())"
 )
-_PROBE = """
-say() { printf '%s=%s\\n' "$1" "$2"; }
-say machine "$(uname -m)"
-say system "$(uname -s)"
-say release "$(uname -r)"
-say bits "$(getconf LONG_BIT 2>/dev/null)"
-say libc "$(getconf GNU_LIBC_VERSION 2>/dev/null)"
-say macos "$(sw_vers -productVersion 2>/dev/null)"
-say now "$(date +%s)"
-say python "$("$1" -c "$2" 2>/dev/null)"
-for each in python3.9 python3.10 python3.11 python3.12 python3.13; do
-  command -v "$each" >/dev/null 2>&1 && say other "$each"
-done
-exit 0
-"""
+_PROBE = "; ".join(  # one line: a csh takes no other inside quotes
+    (
+        'say() { printf \'%s=%s\\n\' "$1" "$2"; }',
+        'say machine "$(uname -m)"',
+        'say system "$(uname -s)"',
+        'say release "$(uname -r)"',
+        'say bits "$(getconf LONG_BIT 2>/dev/null)"',
+        'say libc "$(getconf GNU_LIBC_VERSION 2>/dev/null)"',
+        'say macos "$(sw_vers -productVersion 2>/dev/null)"',
+        'say now "$(date +%s)"',
+        'say python "$("$1" -c "$2" 2>/dev/null)"',
+        "for each in python3.9 python3.10 python3.11 python3.12 python3.13",
+        'do command -v "$each" >/dev/null 2>&1 && say other "$each"',
+        "done",
+        "exit 0",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,10 @@ def another_machine(workspace: Workspace, name: str) -> DeviceSpec:
     """The spec of a device behind SSH.
 
     Raises:
-        UsageError: it is this machine.
+        UsageError: it is this machine, or a pool.
     """
     spec = workspace.device(name)
+    require_one(spec)
     if spec.transport == "local":
         raise UsageError(
             "is this machine, which needs no set-up", subject=spec.name, fix="name a device with `transport: ssh`"

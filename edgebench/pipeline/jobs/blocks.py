@@ -10,8 +10,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from edgebench.errors import ModelFileError, NothingMeasured, UsageError
-from edgebench.pipeline.boards.board import require_board
+from edgebench.agent import AGENT, CONDITIONS
+from edgebench.errors import AgentDied, ModelFileError, NothingMeasured, UsageError
+from edgebench.pipeline.boards.board import basics, refuse, require_board, unsupported
 from edgebench.pipeline.boards.lease import lease
 from edgebench.pipeline.boards.shipping import ship
 from edgebench.pipeline.children.agents import describe, runnable_file
@@ -67,14 +68,27 @@ def reached(
         DeviceError: it cannot be asked, or is another board than its spec says.
         NothingMeasured: none of them runs there.
     """
-    info = describe(connect(spec, folder), spec)
+    transport = connect(spec, folder)
+    try:
+        info = describe(transport, spec)
+    except AgentDied:
+        _refuse(transport, spec)
+        raise
     require_board(spec, info.board)
     ways, not_measured = _ways(artifacts, spec, info)
     if not ways:
+        _refuse(transport, spec)
         reasons = "; ".join(f"{variant}: {why}" for variant, why in not_measured.items())
         fix = f"edgebench devices setup {spec.name}; {reasons}" if spec.transport == "ssh" else reasons
         raise NothingMeasured("no variant runs there", subject=spec.name, fix=fix)
     return info, ways, not_measured
+
+
+def _refuse(transport: Transport, spec: DeviceSpec) -> None:
+    """Raises DeviceError where the machine is one that cannot be measured on, and leaves nothing there then."""
+    if transport.leaves and (why := unsupported(basics(transport), spec.ssh.python)):
+        transport.run(["rm", "-rf", AGENT.name, CONDITIONS.name, "__pycache__"])
+        refuse(why, transport)
 
 
 def require_remote(spec: DeviceSpec) -> None:

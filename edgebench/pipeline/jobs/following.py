@@ -204,15 +204,21 @@ class _Following:
         )
 
     def cancel(self) -> None:
-        """Tries to, for a moment: one who cannot be reached ends at its deadline."""
+        """Tries to, for a moment: one who cannot be reached ends at its deadline, and we say so."""
+        ended = threading.Event()
 
         def work() -> None:
             with contextlib.suppress(EdgebenchError):
                 ask_job(self.transport, {"task": "cancel", "job": self.ticket.job})
+                ended.set()
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         thread.join(CANCEL_S)
+        if not ended.is_set():
+            job, device = self.ticket.job, self.ticket.device
+            until = f"for {duration_text(DEADLINE_S)}; edgebench runs cancel {job} ends it"
+            self.workspace.progress.note(f"{device}: job {job} may go on there {until}")
 
 
 def in_use(device: str, lease: Mapping[str, Any]) -> DeviceError:

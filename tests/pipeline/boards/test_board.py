@@ -110,3 +110,10 @@ def test_who_uses_a_board_is_told_as_far_as_known() -> None:
     told = {"job": "0123", "holder": "ann@desk", "started_at": "2025-01-01T00:00:00+00:00", "pid": 1}
     assert busy_text(told) == "job 0123 of ann@desk since 2025-01-01T00:00:00+00:00"
     assert busy_text({}) == "a job"
+
+
+def test_a_pool_is_told_as_one_and_its_boards_are_named(tmp_path) -> None:
+    (tmp_path / "farm.yaml").write_text("pool: [one, two]\n")
+    workspace = Workspace.open(home=tmp_path / "store", device_dirs=[tmp_path])
+    with pytest.raises(UsageError, match=r"farm: is a pool .*one of its boards: one, two"):
+        another_machine(workspace, "farm")

@@ -299,6 +299,21 @@ def test_ctrl_c_ends_the_job_and_keeps_what_is_finished(desk, board: Board, tmp_
     assert_whole(mine, board, ticket)
 
 
+def test_ctrl_c_that_a_slow_device_does_not_confirm_says_that_it_may_go_on(desk, board: Board, monkeypatch) -> None:
+    def press() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following, "CANCEL_S", 0.0)
+    listener = Listener(1, press)
+    mine = desk(listener)
+    ticket = ticket_of(mine)
+    tickets.keep(mine, ticket)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(mine, there(mine, ticket), ticket)
+    assert any(f"edgebench runs cancel {ticket.job} ends it" in note for note in listener.notes)
+    assert await_state(mine, "interrupted").why == "it was cancelled"
+
+
 def a_job(desk: Workspace, ticket: Ticket) -> None:
     """The record that `edgebench run` makes of it."""
     info = DeviceInfo(
