@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.figures import FIGURES, Bench, Figure
+from benchmarks import board, figures
+from benchmarks.figures import Bench, Figure
+
+FIGURES = {**figures.FIGURES, **board.FIGURES}
 
 
 def main(chosen: list[str]) -> int:

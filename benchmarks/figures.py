@@ -96,7 +96,7 @@ def run(argv: Sequence[str], folder: Path) -> Run:
 
 def _watch(pid: int, peak: list[int]) -> None:
     while Path(f"/proc/{pid}").exists():
-        peak[0] = max(peak[0], sum(_resident_bytes(each) for each in _tree(pid)))
+        peak[0] = max(peak[0], sum(resident_bytes(each) for each in _tree(pid)))
         time.sleep(0.02)
 
 
@@ -111,7 +111,7 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Private and anonymous pages; mapped images belong to the page cache."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterator, Optional
 
 Json = dict[str, Any]
@@ -31,13 +32,12 @@ def place(task: Json, emit: Callable[[Json], None], agent: Any) -> Json:
         {"missing": {sha256: marks of what there is of it}, "free_bytes": what the disk of the blobs still takes}
     """
     blobs, files = task["blobs"], task["files"]
-    missing = {}
+    contents = sorted({tuple(content) for content in files.values()})
     os.makedirs(blobs, mode=0o700, exist_ok=True)
     with locked(os.path.join(blobs, "lock")):
-        for sha256, size in sorted({tuple(content) for content in files.values()}):
-            marks = settled(os.path.join(blobs, sha256), sha256, size)
-            if marks is not None:
-                missing[sha256] = marks
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing lets other threads work
+            every = pool.map(lambda content: (content[0], settled(os.path.join(blobs, content[0]), *content)), contents)
+            missing = {sha256: marks for sha256, marks in every if marks is not None}
         flush(blobs)
         for path, (sha256, _) in files.items():
             if sha256 not in missing:
@@ -59,10 +59,14 @@ def settled(blob: str, sha256: str, size: int) -> Optional[Marks]:
     if os.path.exists(part) and os.path.getsize(part) > size:
         os.unlink(part)
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT, 0o600))
-    marks = marks_of(part)
+    if os.path.getsize(part) != size:
+        return marks_of(part)
+    with ThreadPoolExecutor(1) as beside:
+        flushed = beside.submit(flush, part)  # the disk writes while we read what is still in memory
+        marks = marks_of(part)
     if marks[-1] != (size, sha256):
         return marks
-    flush(part)
+    flushed.result()
     os.chmod(part, 0o400)  # a job's file is this very file
     os.replace(part, blob)
     return None

@@ -10,6 +10,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,6 @@ class SshTransport:
     def put_all(self, files: Mapping[str, Path], *, on_progress: OnBytes | None = None) -> None:
         for remote in files:
             inside(remote)
-        wanted = contents(files)
 
         def place() -> Answer:
             told = {far: (content.sha256, content.size_bytes) for far, content in wanted.items()}
@@ -83,9 +83,12 @@ class SshTransport:
             answer = ask_agent(self, {"task": "place", "blobs": self.blobs, "files": told}, subject="sending files")
             return Answer(answer["missing"], answer["free_bytes"])
 
-        with self._there("sending files") as sftp:
-            assert self.link is not None
-            upload(self.link, sftp, wanted, blobs=self.blobs, place=place, on_progress=on_progress)
+        with ThreadPoolExecutor(1) as beside:
+            hashed = beside.submit(contents, files)  # while we log in
+            with self._there("sending files") as sftp:
+                wanted = hashed.result()
+                assert self.link is not None
+                upload(self.link, sftp, wanted, blobs=self.blobs, place=place, on_progress=on_progress)
 
     def get(self, remote: str, local: Path) -> None:
         with (

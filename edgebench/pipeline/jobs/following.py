@@ -82,11 +82,14 @@ def ask_job(transport: Transport, task: Mapping[str, Any], **options: Any) -> di
 def journal_lines(transport: Transport, start: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
     """The whole lines from byte `start` on, each with the place of its end; the last one may still be under way."""
     rest, place = b"", start
-    while chunk := transport.read(JOURNAL, place + len(rest), CHUNK_BYTES):
+    while True:
+        chunk = transport.read(JOURNAL, place + len(rest), CHUNK_BYTES)
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             place += len(line) + 1
             yield place, json.loads(line)
+        if len(chunk) < CHUNK_BYTES:  # to ask whether there is more would take as long as this
+            return
 
 
 class Collector:
