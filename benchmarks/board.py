@@ -18,7 +18,7 @@ from benchmarks.desk import Desk, desk
 from benchmarks.figures import Bench, Figure, resident_bytes
 
 if TYPE_CHECKING:
-    from edgebench.pipeline.tickets import Ticket
+    from edgebench.pipeline.jobs.tickets import Ticket
     from edgebench.records.measurement import DeviceInfo
 
 MODEL = "mobilenet_v1_a0.25"
@@ -152,9 +152,9 @@ def first_block_s(bench: Bench) -> list[Figure]:
 
 def _to_first_block_s(at: Desk, job: str, files: Mapping[str, Path]) -> float:
     """The null runtime loads nothing and needs no warm-up, so its reading before the invocations is its beginning."""
-    from edgebench.pipeline.agents import describe
-    from edgebench.pipeline.following import carry_out
-    from edgebench.pipeline.shipping import ship
+    from edgebench.pipeline.boards.shipping import ship
+    from edgebench.pipeline.children.agents import describe
+    from edgebench.pipeline.jobs.following import carry_out
     from edgebench.records.measurement import Block
     from edgebench.transports import connect
 
@@ -170,8 +170,8 @@ def _to_first_block_s(at: Desk, job: str, files: Mapping[str, Path]) -> float:
 
 def _ticket(at: Desk, info: DeviceInfo, job: str, *, rounds: int) -> Ticket:
     """A job of blocks that do nothing, with as many samples as a real one."""
-    from edgebench.pipeline import tickets
-    from edgebench.pipeline.following import JOURNAL
+    from edgebench.pipeline.jobs import tickets
+    from edgebench.pipeline.jobs.following import JOURNAL
     from edgebench.plan import PlannedVariant, plan_blocks, schedule_task
     from edgebench.records.measurement import MeasurementJob
     from edgebench.specs.bench import BenchSettings
@@ -219,8 +219,8 @@ class Sample:
 
 def following(bench: Bench) -> list[Figure]:
     """`edgebench runs attach` beside a detached job, watched from its first block on."""
-    from edgebench.pipeline.agents import describe
-    from edgebench.pipeline.following import carry_out
+    from edgebench.pipeline.children.agents import describe
+    from edgebench.pipeline.jobs.following import carry_out
     from edgebench.transports import connect
 
     job = "f" * 16
