@@ -101,7 +101,9 @@ def _parted(rows: list[list[str]], path: Path) -> tuple[list[str], list[str], li
     named = wide > high or (high == wide and header)
     first, body = (rows[0], rows[1:]) if header else ([], rows)
     names, cells = ([row[0] for row in body], [row[1:] for row in body]) if named else ([], body)
-    labelled = not header or any(not is_number(cell) for cell in first)
+    # Empty, or `truth` above numbers: the head of a column of labels, and not the first class.
+    corner = header and not named and not is_number(first[0]) and all(not first[0] or is_number(c) for c in first[1:])
+    labelled = not corner and (not header or any(not is_number(cell) for cell in first))
     labelled &= not (named and not header) or any(not is_number(name) for name in names)
     if not labelled or not cells or len(cells) != len(cells[0]):
         raise DataError(

@@ -73,7 +73,7 @@ def outputs_of_heads(outputs: Sequence[tuple[str, Shape]], heads: Sequence[Head]
     if not distinct or (len(found) < len(outputs) and None in told):
         raise ModelFileError(
             f"answers {_listed([(name, shape[1:]) for name, shape in outputs])}, "
-            f"the spec has heads {_listed([(head.name, (head.width,)) for head in heads])}",
+            f"the spec has heads {', '.join(map(_asked, heads))}",
             subject=str(path),
             fix="correct the heads of the spec, name the output layers after them, or state `output`, a name or a "
             "number from 0, in each",
@@ -104,6 +104,11 @@ def _by_width(head: Head, widths: Sequence[int | None], told: Sequence[int | Non
     """The one output of a head's width that no other head is told to have; None where there are several or none."""
     free = [place for place, width in enumerate(widths) if width == head.width and place not in told]
     return free[0] if len(free) == 1 else None
+
+
+def _asked(head: Head) -> str:
+    """A head's name and width, and the output that the spec states for it."""
+    return f"{head.name} {head.width}" + (f" of output {head.output!r}" if head.output is not None else "")
 
 
 def _listed(shapes: Sequence[tuple[str, Shape]]) -> str:

@@ -43,6 +43,14 @@ def kind_of(path: Path) -> str | None:
     return next((kind for name, kind in KINDS.items() if name in names), None)
 
 
+def check_whole(path: Path, *, fix: str) -> None:
+    """Refuses an archive of which a part is not what was written: PyTorch itself does not look at the checksums."""
+    with translated(path, "the archive is damaged or cut short", fix=fix), zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ModelFileError(f"{damaged} inside it is damaged", subject=str(path), fix=fix)
+
+
 def refuse_kind(path: Path, kind: str | None) -> ModelFileError:
     return ModelFileError(
         f"is {kind}" if kind else "is no file of PyTorch",
@@ -59,17 +67,13 @@ def checked_program(path: Path) -> None:
     """
     if (kind := kind_of(path)) != "a torch.export program":
         raise refuse_kind(path, kind)
-    with (
-        translated(path, "the archive is damaged or cut short", fix="fetch or export it again"),
-        zipfile.ZipFile(path) as archive,
-    ):
-        damaged = archive.testzip()
-        files = [] if damaged else archive.namelist()
+    again = "fetch or export it again"
+    check_whole(path, fix=again)
+    with translated(path, "the archive is damaged or cut short", fix=again), zipfile.ZipFile(path) as archive:
+        files = archive.namelist()
         objects = [
             part for file in files if file.endswith(".json") for part in _objects(json.loads(archive.read(file)))
         ]
-    if damaged is not None:
-        raise ModelFileError(f"{damaged} inside it is damaged", subject=str(path), fix="fetch or export it again")
     compiled = next((file for file in files if "/aotinductor/" in file), None)
     found = [f"the compiled code {compiled}"] if compiled else [what for part in objects for what in _code(part)]
     if found:

@@ -18,7 +18,7 @@ from torch import nn
 from edgebench.errors import ModelFileError
 from edgebench.sources import torch_factory
 from edgebench.sources.border import translated
-from edgebench.sources.torch_archive import kind_of, refuse_kind
+from edgebench.sources.torch_archive import check_whole, kind_of, refuse_kind
 from edgebench.sources.torch_model import TorchModel, fitted
 from edgebench.zoo import build
 
@@ -122,6 +122,8 @@ def read_state(path: Path) -> Mapping[str, torch.Tensor]:
     is_archive = (kind := kind_of(path)) == "a file of torch.save"
     if kind and not is_archive:
         raise refuse_kind(path, kind)
+    if is_archive:
+        check_whole(path, fix="fetch or save it again")
     try:
         with translated(path, "cannot be read as a state dict", fix=SAVE):
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)

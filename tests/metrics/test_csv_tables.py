@@ -80,6 +80,8 @@ def test_what_the_cells_are_can_be_said(tmp_path: Path) -> None:
         ("1,2\n3,4\n5,6\n", "not square: 3 x 2"),
         ("cat\n", "not square"),
         (",cat,dog\ncat,3,1\n", "not square"),
+        (",cat,dog\ncat,3,1\ndog,2,4\nowl,5,6\n", "not square: 4 x 3"),
+        ("truth,0,1\n0,3,1\n1,2,4\n2,5,6\n", "not square: 4 x 3"),
         ("3,1\n2\n", "row 2 has 1 cells, the first 2"),
         ("3,1\n2,x\n", "row '1' holds 'x'"),
         (",cat,dog\ncat,3,\ndog,2,4\n", "row 'cat' holds ''"),

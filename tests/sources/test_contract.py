@@ -88,8 +88,20 @@ def test_outputs_are_found_by_statement_name_or_width(outputs, given, places):
     ],
 )
 def test_what_does_not_go_together_one_to_one_is_refused(outputs, given):
-    with pytest.raises(ModelFileError, match=r"answers .*, the spec has heads expression 3, affect 2"):
+    with pytest.raises(ModelFileError, match=r"answers .*, the spec has heads expression 3( of output \S+)?, affect 2"):
         outputs_of_heads(outputs, heads(*given), NET)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("nothere",), "expression 3 of output 'nothere', affect 2"),
+        ((7, 0), "expression 3 of output 7, affect 2 of output 0"),
+    ],
+)
+def test_an_output_that_the_model_has_not_is_named(given, said):
+    with pytest.raises(ModelFileError, match=said):
+        outputs_of_heads([("x", (1, 3)), ("y", (1, 2))], heads(*given), NET)
 
 
 @pytest.mark.parametrize(

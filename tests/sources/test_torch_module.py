@@ -166,6 +166,15 @@ def test_another_file_is_refused(load, torch_folder, data, said):
         load(state="bad.pth")
 
 
+def test_weights_that_are_not_what_was_saved_are_refused(load, torch_folder):
+    saved = bytearray((torch_folder / "net.pth").read_bytes())
+    weight = torch.load(torch_folder / "net.pth", weights_only=True)["conv.weight"].numpy().tobytes()
+    saved[saved.index(weight)] ^= 1
+    (torch_folder / "flipped.pth").write_bytes(saved)
+    with pytest.raises(ModelFileError, match=r"flipped\.pth: .*data/\d+ inside it is damaged \(fix: fetch or save"):
+        load(state="flipped.pth")
+
+
 def test_what_is_no_state_dict_is_refused(load, torch_folder):
     for content in ([1, 2], {"epoch": 3}, {}, torch.zeros(3)):
         torch.save(content, torch_folder / "list.pth")
