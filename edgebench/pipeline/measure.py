@@ -13,13 +13,14 @@ from edgebench.pipeline.images.first_images import first_images
 from edgebench.pipeline.jobs.blocks import (
     Measured,
     Work,
+    asked,
     current_models,
     machine_of,
     measured,
     open_job,
     planned_variant,
-    reached,
     require_remote,
+    ways_on,
 )
 from edgebench.pipeline.jobs.host_answers import keep_host_answers
 from edgebench.pipeline.jobs.pool import Share, measure_pool
@@ -27,7 +28,7 @@ from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import job_id, plan_blocks
 from edgebench.records.artifact import Artifact
-from edgebench.records.measurement import Block, MeasurementJob
+from edgebench.records.measurement import Block, DeviceInfo, MeasurementJob
 from edgebench.records.soak import SoakBlock, SoakJob
 from edgebench.specs.bench import BenchSettings, SoakSettings
 from edgebench.specs.data import DataSettings
@@ -56,11 +57,13 @@ def measure(
     spec = workspace.device(device)  # before anything is made for a device that nobody knows
     if detach:
         require_remote(spec)
+    info = None if spec.pool else asked(workspace, spec)
     artifacts = quantize(workspace, choice, data=data)
     return measure_artifacts(
         workspace,
         artifacts,
         device=device,
+        info=info,
         data=data,
         settings=settings,
         threads=threads,
@@ -81,11 +84,13 @@ def measure_artifacts(
     detach: bool = False,
     names: Mapping[tuple[str, str], str] | None = None,
     share: Share | None = None,
+    info: DeviceInfo | None = None,
 ) -> Measured:
     """Measures artifacts side by side.
 
     Args:
         share: only these rounds, of a pool's job.
+        info: the device as it was asked already.
         names: (variant, artifact blob) -> name, where two of one variant are told apart; it makes this a gate's job.
     """
     soaks = isinstance(settings, SoakSettings)
@@ -102,7 +107,8 @@ def measure_artifacts(
         )
     counts = tuple(threads or spec.threads)
     folder = workspace.store.folder("devices", spec.name)
-    info, ways, not_measured = reached(artifacts, spec, folder)
+    info = info or asked(workspace, spec)
+    ways, not_measured = ways_on(info, spec, artifacts)
     models = current_models(workspace, ways)
     inputs = {
         name: first_images(workspace, model, data, count=settings.inputs, folder=folder)

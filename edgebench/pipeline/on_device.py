@@ -22,7 +22,7 @@ from edgebench.pipeline.evaluate import evaluate, npz
 from edgebench.pipeline.findings.answers import arrays
 from edgebench.pipeline.images.datasets import evaluation_samples
 from edgebench.pipeline.images.labels import model_truth
-from edgebench.pipeline.jobs.blocks import machine_of, reached
+from edgebench.pipeline.jobs.blocks import asked, machine_of, ways_on
 from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact, Runnable
@@ -66,9 +66,10 @@ def evaluate_on_device(
         DeviceError: it cannot be worked with, or measures somebody's job. Variants that fail do not stop the others.
     """
     spec = workspace.device(device)
+    info = asked(workspace, spec)
     here = {each.artifact: each for each in evaluate(workspace, choice, data=data)}
     artifacts = [artifact for artifact in quantize(workspace, choice, data=data) if artifact.blob in here]
-    info, ways, _ = reached(artifacts, spec, workspace.store.folder("devices", spec.name))
+    ways, _ = ways_on(info, spec, artifacts)
     samples = {
         model: evaluation_samples(workspace, workspace.model(model), data)
         for model in dict.fromkeys(artifact.model for artifact, _ in ways)

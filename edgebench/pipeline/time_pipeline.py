@@ -12,22 +12,25 @@ from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.jobs.blocks import (
     Measured,
     Work,
+    asked,
     current_models,
     machine_of,
     measured,
     open_job,
     planned_variant,
-    reached,
     require_remote,
+    ways_on,
 )
 from edgebench.pipeline.jobs.frames import SYNTHETIC, DetectorFile, FrameFiles, detector_of, frames_of, usable
 from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import job_id, plan_blocks
 from edgebench.records.artifact import Artifact
+from edgebench.records.measurement import DeviceInfo
 from edgebench.records.pipeline_timing import PipelineBlock, PipelineJob
 from edgebench.specs.bench import BenchSettings
 from edgebench.specs.data import DataSettings
+from edgebench.specs.device import DeviceSpec
 from edgebench.specs.model import ModelSpec
 
 
@@ -63,9 +66,10 @@ def time_pipeline(
     looking = usable(workspace, detector_of(detector, width=detect_width))
     for model in choice.models if looking.info.name == "none" else ():
         _require_whole_frames(workspace.model(model))
+    info = asked(workspace, spec)
     fed = frames_of(workspace, frames, count=settings.inputs)
     artifacts = quantize(workspace, choice, data=data)
-    return _timed(workspace, artifacts, fed, looking, device, data, settings, threads, force=force, detach=detach)
+    return _timed(workspace, artifacts, fed, looking, spec, info, data, settings, threads, force=force, detach=detach)
 
 
 def _require_whole_frames(spec: ModelSpec) -> None:
@@ -82,7 +86,8 @@ def _timed(
     artifacts: Sequence[Artifact],
     fed: FrameFiles,
     looking: DetectorFile,
-    device: str,
+    spec: DeviceSpec,
+    info: DeviceInfo,
     data: DataSettings,
     settings: BenchSettings,
     threads: Sequence[int] | None,
@@ -90,9 +95,8 @@ def _timed(
     force: bool,
     detach: bool,
 ) -> Measured[PipelineJob, PipelineBlock]:
-    spec = workspace.device(device)
     counts = tuple(threads or spec.threads)
-    info, ways, not_measured = reached(artifacts, spec, workspace.store.folder("devices", spec.name))
+    ways, not_measured = ways_on(info, spec, artifacts)
     models = current_models(workspace, ways)
     planned = [planned_variant(artifact, way) for artifact, way in ways]
     machine = machine_of(info) | {"agent": sha256_file(AGENT), "pipeline": sha256_file(PIPELINE)}

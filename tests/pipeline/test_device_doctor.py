@@ -12,7 +12,7 @@ from boards.sshd import Board, make_key
 from edgebench.errors import DeviceError
 from edgebench.pipeline.boards.checks import Check
 from edgebench.pipeline.device_doctor import checks, clean, status
-from edgebench.pipeline.jobs.blocks import reached
+from edgebench.pipeline.jobs.blocks import asked
 from edgebench.pipeline.workspace import Workspace
 
 Examine = Callable[[], dict[str, Check]]
@@ -104,11 +104,11 @@ def test_a_board_without_python_is_examined_as_far_as_a_shell_goes(examine: Exam
     ("python3", "why"), [("echo 'not found' >&2; exit 127", "no Python"), ("echo '3.7.3 64 CPython'", "too old")]
 )
 def test_a_run_on_a_board_without_a_python_for_it_says_so_and_leaves_nothing(
-    workspace: Workspace, board: Board, tmp_path: Path, python3: str, why: str
+    workspace: Workspace, board: Board, python3: str, why: str
 ) -> None:
     with_programs(board, python3=python3)
     with pytest.raises(DeviceError, match=rf"{why}.*`ssh.python`"):
-        reached([], workspace.device("pi"), tmp_path)
+        asked(workspace, workspace.device("pi"))
     assert list(board.home.iterdir()) == []
 
 

@@ -59,29 +59,53 @@ class Work(Generic[AnyBlock]):
     task: str = "bench"
 
 
-def reached(
-    artifacts: Sequence[Artifact], spec: DeviceSpec, folder: Path
-) -> tuple[DeviceInfo, list[tuple[Artifact, Runnable]], dict[str, str]]:
-    """The machine as it describes itself, how each artifact runs there, and those that do not with the reason.
+def asked(workspace: Workspace, spec: DeviceSpec) -> DeviceInfo:
+    """The machine as it describes itself, before anything is made for it.
 
     Raises:
-        DeviceError: it cannot be asked, or is another board than its spec says.
-        NothingMeasured: none of them runs there.
+        DeviceError: it cannot be asked, cannot be measured on, or is another board than its spec says.
+        NothingMeasured: it has not been set up.
     """
-    transport = connect(spec, folder)
+    transport = connect(spec, workspace.store.folder("devices", spec.name))
     try:
         info = describe(transport, spec)
     except AgentDied:
         _refuse(transport, spec)
         raise
     require_board(spec, info.board)
-    ways, not_measured = _ways(artifacts, spec, info)
-    if not ways:
+    if transport.leaves and not set(spec.runtimes) & info.runtimes.keys():
         _refuse(transport, spec)
+        raise NothingMeasured(
+            f"has none of its runtimes: {', '.join(spec.runtimes)}",
+            subject=spec.name,
+            fix=f"edgebench devices setup {spec.name}",
+        )
+    return info
+
+
+def ways_on(
+    info: DeviceInfo, spec: DeviceSpec, artifacts: Sequence[Artifact]
+) -> tuple[list[tuple[Artifact, Runnable]], dict[str, str]]:
+    """How each artifact runs on the device, and those that do not with the reason.
+
+    A translation that stands in for a runtime is never timed.
+
+    Raises:
+        NothingMeasured: none of them runs there.
+    """
+    ways, not_measured = [], {}
+    for artifact in artifacts:
+        real = [way for way in artifact.runnable if not way.reference]
+        way = next((way for way in real if way.runtime in spec.runtimes and way.runtime in info.runtimes), None)
+        if way:
+            ways.append((artifact, way))
+        else:
+            not_measured[artifact.variant] = f"needs the runtime {' or '.join(way.runtime for way in real)}"
+    if not ways:
         reasons = "; ".join(f"{variant}: {why}" for variant, why in not_measured.items())
         fix = f"edgebench devices setup {spec.name}; {reasons}" if spec.transport == "ssh" else reasons
         raise NothingMeasured("no variant runs there", subject=spec.name, fix=fix)
-    return info, ways, not_measured
+    return ways, not_measured
 
 
 def _refuse(transport: Transport, spec: DeviceSpec) -> None:
@@ -117,21 +141,6 @@ def machine_of(info: DeviceInfo) -> dict[str, Any]:
     """What of a machine decides a latency."""
     facts = info.model_dump(mode="json", exclude={"name", "description", "notes", "emulated"})
     return facts | ({"emulated": True} if info.emulated else {})
-
-
-def _ways(
-    artifacts: Sequence[Artifact], spec: DeviceSpec, info: DeviceInfo
-) -> tuple[list[tuple[Artifact, Runnable]], dict[str, str]]:
-    """How each artifact runs on the device; a translation that stands in for a runtime is never timed."""
-    ways, not_measured = [], {}
-    for artifact in artifacts:
-        real = [way for way in artifact.runnable if not way.reference]
-        way = next((way for way in real if way.runtime in spec.runtimes and way.runtime in info.runtimes), None)
-        if way:
-            ways.append((artifact, way))
-        else:
-            not_measured[artifact.variant] = f"needs the runtime {' or '.join(way.runtime for way in real)}"
-    return ways, not_measured
 
 
 def planned_variant(artifact: Artifact, way: Runnable, name: str | None = None) -> PlannedVariant:

@@ -135,6 +135,15 @@ def test_a_board_that_is_not_there_costs_only_itself(workspace: Workspace, faces
     assert len(found[1].found.blocks) == 4
 
 
+def test_nothing_is_made_for_boards_of_which_none_answers(fresh: Workspace, faces: Path) -> None:
+    there = knowing(fresh, gone=NOBODY, away=NOBODY)
+    found = run_on_each(there, Choice.of("tiny"), ["gone", "away"], measure, data=of(faces))
+    assert [type(outcome.error) for outcome in found] == [Unreachable, Unreachable]
+    with pytest.raises(Unreachable):
+        measure(there, Choice.of("tiny"), device="gone", data=of(faces))
+    assert there.store.latest(Artifact) == []
+
+
 def test_nothing_is_made_where_a_device_is_not_known(fresh: Workspace, faces: Path) -> None:
     with pytest.raises(UnknownName, match="unknown device"):
         run_on_each(fresh, Choice.of("tiny"), ["local", "nope"], measure, data=of(faces))
