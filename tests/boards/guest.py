@@ -49,10 +49,10 @@ ip route add default via 10.0.2.2
 """
 # As systemd does: everybody is asked to end, and has a while to.
 HALT = """#!/bin/sh
-busybox killall5 -15
+kill -TERM -1
 n=0
 while pgrep -u pi >/dev/null && [ $n -lt 60 ]; do n=$((n + 1)); sleep 0.5; done
-busybox killall5 -9
+kill -KILL -1
 sync
 busybox mount -o remount,ro /
 """

@@ -59,25 +59,28 @@ def test_a_power_cut_takes_what_was_not_synced_and_nothing_else(virtual_board: V
 
 
 def banner_s(board: Virtual) -> float:
-    """From the first packet to sshd's first words: four ways, each after the one before."""
-    began = time.monotonic()
-    with socket.create_connection((board.host, board.port), timeout=60) as there:
-        assert there.recv(8) == b"SSH-2.0-"
-    return time.monotonic() - began
+    """From the first packet to sshd's first words, the best of five: four ways, each after the one before."""
+    times = []
+    for _ in range(5):
+        began = time.monotonic()
+        with socket.create_connection((board.host, board.port), timeout=60) as there:
+            assert there.recv(8) == b"SSH-2.0-"
+        times.append(time.monotonic() - began)
+    return min(times)
 
 
 def test_a_delay_holds_each_way_until_the_link_is_good_again(virtual_board: Virtual) -> None:
-    assert min(banner_s(virtual_board) for _ in range(5)) < 0.8
+    before_s = banner_s(virtual_board)
     virtual_board.poor_link(delay_ms=200)
-    assert min(banner_s(virtual_board) for _ in range(3)) >= 0.8
+    poor_s = banner_s(virtual_board)
     virtual_board.good_link()
-    assert min(banner_s(virtual_board) for _ in range(5)) < 0.8
+    assert poor_s >= 0.8
+    assert max(before_s, banner_s(virtual_board)) < poor_s - 0.4
 
 
 def test_a_loss_is_one_of_each_way(virtual_board: Virtual) -> None:
     virtual_board.poor_link(loss_percent=20)
-    for _ in range(10):
-        banner_s(virtual_board)
+    banner_s(virtual_board)
     for device in ("eth0", "ifb0"):
         told = virtual_board.root(f"tc -s qdisc show dev {device} root")
         assert int(told.partition("dropped ")[2].split(",")[0]) > 0, told
