@@ -37,7 +37,7 @@ RESERVE, LOG = "answer.reserve", "supervisor.log"
 RESERVE_BYTES = 4096
 POLL_S = 0.2
 LET_GO_S = 2.0  # a supervisor that has answered is gone by then
-BEGIN_S = 30.0
+BEGIN_S = 120.0  # one that died is seen at once; a small board that is just starting up takes its time
 KILL_S = 5.0
 CANCEL = signal.SIGUSR1  # not the one that a system sends to everybody when it goes down
 
