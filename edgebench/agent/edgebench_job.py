@@ -37,8 +37,9 @@ RESERVE, LOG = "answer.reserve", "supervisor.log"
 RESERVE_BYTES = 4096
 POLL_S = 0.2
 LET_GO_S = 2.0  # a supervisor that has answered is gone by then
-BEGIN_S = 30.0
+BEGIN_S = 120.0  # one that died is seen at once; a small board that is just starting up takes its time
 KILL_S = 5.0
+CANCEL = signal.SIGUSR1  # not the one that a system sends to everybody when it goes down
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
@@ -179,7 +180,8 @@ def supervise(task: Json, emit: Callable[[Json], None], agent: Any) -> Json:
         kill.daemon = True
         kill.start()
 
-    signal.signal(signal.SIGTERM, lambda *_: end("Cancelled", "it was cancelled"))
+    signal.signal(CANCEL, lambda *_: end("Cancelled", "it was cancelled"))
+    signal.signal(signal.SIGTERM, lambda *_: end("Killed", "its supervisor was told to end by the system"))
     threading.Thread(target=watch, args=[end], daemon=True).start()
     with contextlib.suppress(BrokenPipeError):  # it died before it read; its end is told below
         child.stdin.write(json.dumps({**schedule, "lifeline": True}).encode() + b"\n")
@@ -303,7 +305,7 @@ def cancel(task: Json, emit: Callable[[Json], None], agent: Any) -> Json:
     if lease.get("job") != task["job"]:
         return {"cancelled": False}
     with contextlib.suppress(ProcessLookupError):
-        os.kill(lease["pid"], signal.SIGTERM)
+        os.kill(lease["pid"], CANCEL)
     deadline = time.monotonic() + 2 * KILL_S
     while holder_of("..").get("job") == task["job"]:
         if time.monotonic() > deadline:

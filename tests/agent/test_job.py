@@ -249,6 +249,20 @@ def test_cancelling_ends_all_of_it_and_keeps_the_journal(device: Device, gone) -
     assert not device.ask(device.folder("j1"), {"task": "cancel", "job": "j1"})[-1]["cancelled"]
 
 
+def test_a_supervisor_that_the_system_ends_is_not_taken_for_a_cancelled_one(device: Device, gone) -> None:
+    pid = device.start("j1", settings={**SLOW, "measure_s": 0.5})["pid"]
+    device.await_blocks("j1", 1)
+    schedule = child_of(pid)
+    os.killpg(pid, signal.SIGTERM)  # as before a reboot: supervisor, schedule and block
+    assert gone(pid)
+    assert gone(schedule)
+    error = device.follow("j1")[-1]["ended"]["error"]
+    assert (error["type"], error["message"]) == ("Killed", "its supervisor was told to end by the system")
+    assert device.start("j1")["started"]
+    assert device.follow("j1")[-1]["ended"]["errors"] == []
+    assert sorted(device.journal("j1")) == [f"r{k}.net.t1" for k in range(4)]
+
+
 def test_a_job_that_nobody_follows_ends_at_its_deadline(device: Device, gone) -> None:
     pid = device.start("j1", settings=ENDLESS, deadline_s=0.5)["pid"]
     assert gone(pid) or gone(pid)

@@ -45,8 +45,12 @@ def tree(suite: str = "bookworm") -> Path:
     Raises:
         Unavailable: it is not in the cache and cannot be built here.
     """
-    recipe = (suite, PACKAGES, LINKS, UNUSED, MOUNT_POINTS, FILES)
-    return cached(f"{suite}-arm64", recipe, lambda folder: _build_tree(folder, suite))
+    return cached(f"{suite}-arm64", recipe(suite), lambda folder: build_tree(folder, suite))
+
+
+def recipe(suite: str, *more: str) -> tuple[object, ...]:
+    """All that decides what `build_tree` makes."""
+    return suite, (*PACKAGES, *more), LINKS, UNUSED, MOUNT_POINTS, FILES
 
 
 def emulator() -> Path:
@@ -58,15 +62,17 @@ def emulator() -> Path:
     return cached(f"qemu-{platform.machine()}", EMULATOR_SUITE, _build_emulator) / "usr/bin/qemu-aarch64"
 
 
-def _build_tree(folder: Path, suite: str) -> None:
+def build_tree(folder: Path, suite: str, *more: str) -> None:
+    """Fills an empty folder with the tree, with more packages than it has by itself.
+
+    Raises:
+        Unavailable: it cannot be built here.
+    """
     for name in MOUNT_POINTS:
         (folder / name).mkdir(parents=True)
     for name in ("bin", "sbin", "lib"):  # before the first package: tar would make folders of them
         (folder / name).symlink_to(f"usr/{name}")
-    with tempfile.TemporaryDirectory() as work:
-        _apt(Path(work), suite, "arm64", "-y", "--download-only", "install", *PACKAGES)
-        for package in sorted(Path(work, "cache/archives").glob("*.deb")):
-            _unpack(package, folder, *(f"--exclude=./{name}" for name in UNUSED))
+    unpack_with_dependencies(folder, suite, "arm64", *PACKAGES, *more)
     for name, text in FILES.items():
         (folder / name).write_text(text)
     for name, target in {"python3": f"python{PYTHON[suite]}", **LINKS}.items():
@@ -74,10 +80,26 @@ def _build_tree(folder: Path, suite: str) -> None:
         (folder / "usr/bin" / name).symlink_to(target)
 
 
+def unpack_with_dependencies(folder: Path, suite: str, machine: str, *packages: str) -> None:
+    """Fetches packages and all that they depend on, and unpacks them side by side.
+
+    Raises:
+        Unavailable: they cannot be had here.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        _apt(Path(work), suite, machine, "-y", "--download-only", "install", *packages)
+        for package in sorted(Path(work, "cache/archives").glob("*.deb")):
+            _unpack(package, folder, *(f"--exclude=./{name}" for name in UNUSED))
+
+
+def own_machine() -> str:
+    """This machine's architecture, as Debian names it."""
+    return run(["dpkg", "--print-architecture"]).strip()
+
+
 def _build_emulator(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
-        machine = _run(["dpkg", "--print-architecture"]).strip()
-        _apt(Path(work), EMULATOR_SUITE, machine, "download", "qemu-user")
+        _apt(Path(work), EMULATOR_SUITE, own_machine(), "download", "qemu-user")
         _unpack(next(Path(work).glob("*.deb")), folder, "./usr/bin/qemu-aarch64")
 
 
@@ -101,7 +123,7 @@ def _apt(work: Path, suite: str, machine: str, *command: str) -> None:
         'APT::Update::Error-Mode "any"; #clear APT::Update::Post-Invoke-Success;\n'
     )
     for arguments in (("update",), command):
-        _run(["apt-get", "-qq", *arguments], folder=work, APT_CONFIG=str(work / "apt.conf"))
+        run(["apt-get", "-qq", *arguments], folder=work, APT_CONFIG=str(work / "apt.conf"))
 
 
 def _mirror() -> str:
@@ -109,7 +131,7 @@ def _mirror() -> str:
     if named := os.environ.get("EDGEBENCH_DEBIAN_MIRROR"):
         return named
     suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    found = re.search(rf"'(\S+)/dists/{suite}/InRelease'", _run(["apt-get", "--print-uris", "update"]))
+    found = re.search(rf"'(\S+)/dists/{suite}/InRelease'", run(["apt-get", "--print-uris", "update"]))
     if not suite or not found:
         raise Unavailable(
             f"no mirror of {suite or 'this system'} in apt's sources (EDGEBENCH_DEBIAN_MIRROR can name one)"
@@ -117,7 +139,12 @@ def _mirror() -> str:
     return found.group(1)
 
 
-def _run(command: list[str], *, folder: Path | None = None, **environment: str) -> str:
+def run(command: list[str], *, folder: Path | None = None, **environment: str) -> str:
+    """What a command prints.
+
+    Raises:
+        Unavailable: it is not there, or fails.
+    """
     try:
         done = subprocess.run(
             command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300

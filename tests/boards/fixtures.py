@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boards import aarch64, wheelhouse
+from boards import aarch64, vm, wheelhouse
 from boards.aarch64 import Emulated
 from boards.capability import skip_unavailable
 from boards.raspberry_pi import RaspberryPi
+from boards.vm import Virtual
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +50,20 @@ def aarch64_wheels() -> Path:
     """A folder with the wheels of both runtimes and numpy for the emulated board."""
     with skip_unavailable():
         return wheelhouse.wheelhouse()
+
+
+@pytest.fixture(scope="session")
+def vm_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Virtual]:
+    """One virtual machine that the tests of a process share; `virtual_board` is the same one, up and well linked."""
+    with ExitStack() as stack:
+        with skip_unavailable():
+            board = stack.enter_context(vm.virtual(tmp_path_factory.mktemp("vm") / "board"))
+        yield board
+
+
+@pytest.fixture
+def virtual_board(vm_board: Virtual) -> Iterator[Virtual]:
+    """The shared virtual machine, which the test may reboot, cut off, and take the power from."""
+    vm_board.recover()
+    yield vm_board
+    vm_board.recover()
