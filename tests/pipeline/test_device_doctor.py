@@ -57,6 +57,14 @@ def test_a_board_that_is_off_is_one_line(examine: Examine, board: Board) -> None
     assert "switched on" in check.fix
 
 
+def test_a_proxy_command_that_is_missing_is_one_line(examine: Examine, tmp_path: Path) -> None:
+    (tmp_path / "user" / ".ssh").mkdir()
+    (tmp_path / "user" / ".ssh" / "config").write_text("Host *\n  ProxyCommand no-such-program %h %p\n")
+    (check,) = examine().values()
+    assert (check.name, check.state, check.fix) == ("reach", "fail", "check ProxyCommand in ~/.ssh/config")
+    assert "no-such-program: not found" in check.found
+
+
 def test_an_unknown_key_is_the_last_line(examine: Examine, tmp_path: Path) -> None:
     (tmp_path / "user" / ".config" / "edgebench" / "known_hosts").unlink()
     found = examine()
