@@ -102,7 +102,7 @@ def measure_artifacts(
         )
     counts = tuple(threads or spec.threads)
     folder = workspace.store.folder("devices", spec.name)
-    info, ways, not_measured = reached(artifacts, spec, folder)
+    info, ways, not_measured = reached(artifacts, spec, folder, workspace.progress)
     models = current_models(workspace, ways)
     inputs = {
         name: first_images(workspace, model, data, count=settings.inputs, folder=folder)

@@ -92,7 +92,8 @@ def _timed(
 ) -> Measured[PipelineJob, PipelineBlock]:
     spec = workspace.device(device)
     counts = tuple(threads or spec.threads)
-    info, ways, not_measured = reached(artifacts, spec, workspace.store.folder("devices", spec.name))
+    folder = workspace.store.folder("devices", spec.name)
+    info, ways, not_measured = reached(artifacts, spec, folder, workspace.progress)
     models = current_models(workspace, ways)
     planned = [planned_variant(artifact, way) for artifact, way in ways]
     machine = machine_of(info) | {"agent": sha256_file(AGENT), "pipeline": sha256_file(PIPELINE)}

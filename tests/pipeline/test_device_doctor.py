@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pytest
 from boards.shims import with_programs, write_device
 from boards.sshd import Board, make_key
 
-from edgebench.errors import DeviceError
+from edgebench.errors import DeviceError, NothingMeasured
 from edgebench.pipeline.boards.checks import Check
 from edgebench.pipeline.device_doctor import checks, clean, status
 from edgebench.pipeline.jobs.blocks import reached
 from edgebench.pipeline.workspace import Workspace
+from edgebench.progress import Silent
 
 Examine = Callable[[], dict[str, Check]]
 ALL = {"reach", "host key", "log-in", "system", "Python", "C library", "clock", "board", "disk", "memory", "governor"}
@@ -106,6 +108,23 @@ def test_a_board_without_python_is_examined_as_far_as_a_shell_goes(examine: Exam
     assert failed(found) == ["Python"]
     assert "disk" not in found
     assert "with `ssh.python`" in found["Python"].fix
+
+
+def test_a_run_says_that_the_clock_of_its_board_is_wrong(workspace: Workspace, board: Board, tmp_path: Path) -> None:
+    notes: list[str] = []
+
+    class Listener(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    (tmp_path / "late").mkdir()
+    late = "import time\nreal = time.time\ntime.time = lambda: real() - 31536000\n"
+    (tmp_path / "late" / "sitecustomize.py").write_text(late)
+    with_programs(board, python3=f'PYTHONPATH={tmp_path}/late exec {sys.executable} "$@"')
+    with pytest.raises(NothingMeasured):
+        reached([], workspace.device("pi"), tmp_path, Listener())
+    (note,) = notes
+    assert note.startswith("pi: its clock is 365 days behind, and so are the times of its blocks")
 
 
 @pytest.mark.parametrize(

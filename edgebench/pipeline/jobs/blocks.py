@@ -20,6 +20,7 @@ from edgebench.pipeline.jobs.sending import send, source_of
 from edgebench.pipeline.jobs.tickets import Source, Ticket
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedBlock, PlannedVariant, schedule_task
+from edgebench.progress import Progress
 from edgebench.records.artifact import Artifact, Runnable
 from edgebench.records.measurement import Block, DeviceInfo, MeasurementJob
 from edgebench.specs.bench import BenchSettings
@@ -59,7 +60,7 @@ class Work(Generic[AnyBlock]):
 
 
 def reached(
-    artifacts: Sequence[Artifact], spec: DeviceSpec, folder: Path
+    artifacts: Sequence[Artifact], spec: DeviceSpec, folder: Path, progress: Progress | None = None
 ) -> tuple[DeviceInfo, list[tuple[Artifact, Runnable]], dict[str, str]]:
     """The machine as it describes itself, how each artifact runs there, and those that do not with the reason.
 
@@ -69,7 +70,7 @@ def reached(
     """
     transport = connect(spec, folder)
     try:
-        info = describe(transport, spec)
+        info = describe(transport, spec, progress=progress)
     except AgentDied:
         _refuse(transport, spec)
         raise
