@@ -40,6 +40,19 @@ def duration_text(duration_s: float) -> str:
     return f"{minutes} min {seconds:02d} s"
 
 
+CLOCK_S = 5.0
+"""A clock that is further off than this shows in the records."""
+
+
+def lag_text(off_s: float, *, delay_s: float = 0.0) -> str:
+    """How far a clock is off, '' where that may be the time that it took to ask."""
+    if abs(off_s) <= CLOCK_S + delay_s:
+        return ""
+    days = abs(off_s) / 86400
+    text = f"{days:,.0f} days" if days >= 2 else duration_text(abs(off_s))
+    return f"{text} {'ahead' if off_s > 0 else 'behind'}"
+
+
 def ratio_text(ratio: float | None) -> str:
     return NOT_MEASURED if ratio is None else f"{ratio:.2f}x"
 

@@ -556,7 +556,7 @@ def describe(task: Json, emit: Callable[[Json], None]) -> Json:
         "python": platform.python_version(),
         "runtimes": {runtime: brought[1] for runtime in PROVIDERS if (brought := provider(runtime))},
     }
-    return {"device": device}
+    return {"device": device, "now_s": time.time()}
 
 
 def telemetry() -> Json:

@@ -175,7 +175,9 @@ def _status_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 def clean(
     session: Session,
     name: Name,
-    force: Annotated[bool, typer.Option("--force", help="End a job that runs there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="End a job that runs there, and lose blocks that are not home.")
+    ] = False,
 ) -> None:
     """Remove all that edgebench ever put on a device."""
     from dataclasses import asdict
@@ -188,3 +190,5 @@ def clean(
     session.say(f"{name}: removed from {done.folder}: {', '.join(done.removed)} ({bytes_text(done.freed_bytes)})")
     if done.left:
         session.say(f"  left, for edgebench did not make it: {', '.join(done.left)}")
+    if done.interrupted:
+        session.say(f"  interrupted: {', '.join(done.interrupted)}; edgebench run --device {name} --resume goes on")

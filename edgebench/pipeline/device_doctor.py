@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,6 +23,9 @@ from edgebench.pipeline.boards.board import (
 from edgebench.pipeline.boards.checks import Check, board_checks, runtime_checks, system_checks
 from edgebench.pipeline.boards.wheels import PACKAGES, installed_version
 from edgebench.pipeline.device_trust import shown_keys
+from edgebench.pipeline.jobs import tickets
+from edgebench.pipeline.jobs.following import only_there
+from edgebench.pipeline.jobs.tickets import Ticket
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
 from edgebench.transports import Transport
@@ -36,6 +39,7 @@ class Cleaned:
 
     Args:
         left: what lay in edgebench's folder there and is not edgebench's.
+        interrupted: unfinished jobs of this store, which begin there anew when they are gone on with.
     """
 
     device: str
@@ -43,6 +47,7 @@ class Cleaned:
     removed: tuple[str, ...]
     left: tuple[str, ...]
     freed_bytes: int
+    interrupted: tuple[str, ...] = ()
 
 
 def checks(workspace: Workspace, device: str) -> Iterator[Check]:
@@ -120,13 +125,17 @@ def clean(workspace: Workspace, device: str, *, force: bool = False) -> Cleaned:
     """Removes all that edgebench put on the device.
 
     Args:
-        force: end a job that runs there.
+        force: end a job that runs there, and lose blocks that are not home.
 
     Raises:
-        DeviceError: it cannot be asked, a job runs there, or its folder is that of an edgebench on the board.
+        DeviceError: it cannot be asked, a job runs there, finished blocks lie there alone, or its folder is that of an
+            edgebench on the board.
     """
     spec = another_machine(workspace, device)
     transport, folder = _with_python(workspace, spec), spec.ssh.folder
+    unfinished = tickets.unfinished(workspace, device=spec.name)
+    if not force:
+        _require_home(workspace, transport, unfinished)
     answer = ask_board(transport, "clean", force=force, depth=len(PurePosixPath(folder).parts))
     if "store" in answer:
         raise DeviceError(
@@ -136,7 +145,19 @@ def clean(workspace: Workspace, device: str, *, force: bool = False) -> Cleaned:
         )
     if "busy" in answer:
         raise busy_error(spec, answer["busy"], "wait for its end, or --force to end it")
-    return Cleaned(spec.name, folder, tuple(answer["removed"]), tuple(answer["left"]), answer["freed_bytes"])
+    interrupted = tuple(ticket.job for ticket in unfinished if ticket.job in answer["removed"])
+    removed, left = tuple(answer["removed"]), tuple(answer["left"])
+    return Cleaned(spec.name, folder, removed, left, answer["freed_bytes"], interrupted)
+
+
+def _require_home(workspace: Workspace, transport: Transport, unfinished: Sequence[Ticket]) -> None:
+    for ticket in unfinished:
+        if count := only_there(workspace, transport, ticket):
+            raise DeviceError(
+                f"{count} finished blocks of job {ticket.job} are there alone",
+                subject=ticket.device,
+                fix=f"bring them home: edgebench runs attach {ticket.job}; or --force to lose them",
+            )
 
 
 def _with_python(workspace: Workspace, spec: DeviceSpec) -> Transport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from edgebench.errors import DeviceError
 from edgebench.pipeline.boards.board import (
+    Basics,
     another_machine,
     ask_board,
     basics,
@@ -18,12 +20,13 @@ from edgebench.pipeline.boards.board import (
     to_device,
     unsupported,
 )
+from edgebench.pipeline.boards.checks import SET_CLOCK
 from edgebench.pipeline.boards.shipping import ship
 from edgebench.pipeline.boards.wheels import MODULES, PACKAGES, Wheel, resolve, runtimes_of
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
 from edgebench.transports import Transport
-from edgebench.units import bytes_text
+from edgebench.units import bytes_text, lag_text
 
 SPARE_BYTES = 50_000_000
 """For what Python compiles when it loads the runtimes, and for a job's own files."""
@@ -60,7 +63,9 @@ def set_up(workspace: Workspace, device: str, *, wheels: Path | None = None) -> 
     """
     spec = another_machine(workspace, device)
     transport = to_device(workspace, spec)
+    asked_s = time.time()
     found = basics(transport)
+    late = _clock(found, asked_s)
     refuse(unsupported(found, spec.ssh.python), transport)
     runtimes = runtimes_of(spec.runtimes)
     if not runtimes:
@@ -75,7 +80,7 @@ def set_up(workspace: Workspace, device: str, *, wheels: Path | None = None) -> 
     sent_bytes = _send(workspace, transport, missing)
     _unpack(workspace, spec, transport, resolved.wheels, runtimes)
     there = _verified(spec, transport, resolved.wheels, runtimes)
-    notes = (*resolved.notes, *_left_out(spec, runtimes))
+    notes = (*resolved.notes, *_left_out(spec, runtimes), *late)
     return SetUp(spec.name, there, resolved.wheels, sent_bytes, notes)
 
 
@@ -85,6 +90,11 @@ def _left_out(spec: DeviceSpec, runtimes: Sequence[str]) -> list[str]:
         for runtime in spec.runtimes
         if runtime not in runtimes
     ]
+
+
+def _clock(found: Basics, asked_s: float) -> list[str]:
+    lag = lag_text(found.now_s - asked_s, delay_s=time.time() - asked_s) if found.now_s is not None else ""
+    return [f"its clock is {lag}: {SET_CLOCK}"] if lag else []
 
 
 def _missing(wheels: Sequence[Wheel], facts: Mapping[str, Any]) -> list[Wheel]:

@@ -14,6 +14,7 @@ from edgebench.pipeline.boards.lease import lease
 from edgebench.pipeline.jobs import tickets
 from edgebench.pipeline.jobs.blocks import Measured
 from edgebench.pipeline.jobs.following import ask_job, carry_out
+from edgebench.pipeline.jobs.sending import send_again
 from edgebench.pipeline.jobs.tickets import Ticket
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
@@ -65,7 +66,7 @@ def resume(workspace: Workspace, device: str, models: Sequence[str] = ()) -> Mea
         models: only one that measures all of these.
 
     Raises:
-        NothingMeasured: there is none.
+        NothingMeasured: there is none, or the runtimes that it was begun with are not on the device any more.
     """
     workspace.device(device)
     found = tickets.unfinished(workspace, device=device, models=models)
@@ -92,6 +93,8 @@ def _go_on(workspace: Workspace, ticket: Ticket, *, begin: bool) -> Measured:
     spec = workspace.device(ticket.device)
     with lease(workspace, spec):
         transport = connect(spec, _folder(workspace, spec), ticket.job)
+        if begin:
+            send_again(workspace, transport, ticket)
         carry_out(workspace, transport, ticket, begin=begin)
     tickets.drop(workspace, ticket)
     return _found(workspace, ticket)

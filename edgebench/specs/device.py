@@ -7,19 +7,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from edgebench.frozen import Frozen
+from edgebench.specs import patterns
 from edgebench.specs.stated import Name, Stated
 
 Runtime = Literal["litert", "onnxruntime", "coreml"]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]*$", max_length=255)]
-User = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9._-]*$", max_length=100)]
+Host = Annotated[str, Field(pattern=patterns.HOST, max_length=255)]
+User = Annotated[str, Field(pattern=patterns.USER, max_length=100)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-FarFolder = Annotated[
-    str, Field(pattern=r"^\.?[A-Za-z0-9_-][A-Za-z0-9._-]*(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)*$", max_length=200)
-]
+FarFolder = Annotated[str, Field(pattern=patterns.FOLDER, max_length=200)]
 """Goes into command lines of the device's shell: letters, digits and `. _ / -` alone; never above the home folder."""
-Program = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/][A-Za-z0-9._/-]*$", max_length=200)]
+Program = Annotated[str, Field(pattern=patterns.PROGRAM, max_length=200)]
 """Goes into command lines likewise, and is no option."""
-KeyFile = Annotated[str, Field(pattern=r"^[^`$;|&<>*?\"'\\\x00-\x1f-][^`$;|&<>*?\"'\\\x00-\x1f]*$", max_length=1000)]
+KeyFile = Annotated[str, Field(pattern=patterns.KEY_FILE, max_length=1000)]
 
 
 class VetoLimits(Frozen):
@@ -43,7 +42,7 @@ class SshSettings(Frozen):
     user: User | None = None
     port: Port | None = None
     key: KeyFile | None = Field(default=None, description="private key file; otherwise those of ssh's agent and ~/.ssh")
-    jump: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:][A-Za-z0-9._@:-]*$", max_length=400)] | None = Field(
+    jump: Annotated[str, Field(pattern=patterns.JUMP, max_length=400)] | None = Field(
         default=None, description="[user@]host[:port] to go through"
     )
     folder: FarFolder = Field(default=".edgebench", description="where edgebench works there, below the home folder")
@@ -57,10 +56,10 @@ class DeviceSpec(Stated):
     runtimes: tuple[Runtime, ...] = ("litert", "onnxruntime", "coreml")
     threads: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1,)
     cpu_affinity: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    board: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ._,()+/-]*$", max_length=200)] = Field(
+    board: Annotated[str, Field(pattern=patterns.BOARD, max_length=200)] = Field(
         default="", description="how the board's own name of its model must begin, such as Raspberry Pi 4"
     )
-    governor: Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=50)] | None = Field(
+    governor: Annotated[str, Field(pattern=patterns.GOVERNOR, max_length=50)] | None = Field(
         default=None, description="the clock's governor while it measures, where we may set it; restored afterwards"
     )
     start_below_c: Annotated[float, Field(gt=0, le=120)] | None = Field(

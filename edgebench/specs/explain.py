@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from edgebench.specs.patterns import WORDS
 from edgebench.specs.problem import Place, Problem
 from edgebench.specs.yaml_reader import Node
 
@@ -94,6 +95,8 @@ def _text(model: type[BaseModel], detail: ErrorDetails) -> str:
             return f"must be {_choices(detail)}, found {shown(detail['input'][_discriminator(detail)])}"
         case "value_error":
             return detail["msg"].removeprefix("Value error, ")
+        case "string_pattern_mismatch":
+            return f"must be {WORDS[detail['ctx']['pattern']]}, found {shown(detail['input'])}"
         case "too_short" | "too_long":
             return _must(detail["msg"]).replace(" after validation", "").replace(", not", ", found")
         case kind:

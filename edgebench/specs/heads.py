@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from edgebench.frozen import Frozen
+from edgebench.specs import patterns
 
 Output = Annotated[
     Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None,
@@ -25,9 +26,7 @@ def _not_reserved(name: str) -> str:
     return name
 
 
-HeadName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/-]*$", max_length=100), AfterValidator(_not_reserved)
-]
+HeadName = Annotated[str, Field(pattern=patterns.HEAD, max_length=100), AfterValidator(_not_reserved)]
 
 
 class ClassHead(Frozen):
@@ -89,7 +88,7 @@ class ValenceArousalHead(Frozen):
         return self
 
 
-Target = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]*$", max_length=60)]
+Target = Annotated[str, Field(pattern=patterns.TARGET, max_length=60)]
 
 
 class RegressionHead(Frozen):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Discriminator, Field, Tag
 
 from edgebench.frozen import Frozen
+from edgebench.specs import patterns
 
 RANDOM_WEIGHTS = "random"
 LEGACY_SUFFIXES = (".h5", ".hdf5")
@@ -84,7 +85,7 @@ class TorchModule(Frozen):
     """A net that the user's own code builds, and its trained weights."""
 
     module: str = Field(
-        pattern=r"^[^:]*[\w/]\.py:[A-Za-z_]\w*$|^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+        pattern=patterns.FACTORY,
         description="`file.py:factory` beside the spec or `package.module:factory`: a function (or class) that returns "
         "the net; it is the user's own code, and runs whenever the model is loaded",
     )

@@ -8,9 +8,10 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr
 
 from edgebench.frozen import Frozen
+from edgebench.specs import patterns
 from edgebench.specs.problem import Place, Problem
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+Name = Annotated[str, Field(pattern=patterns.NAME, max_length=100)]
 """Part of file names and report keys."""
 
 

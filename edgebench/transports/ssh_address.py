@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgebench.errors import UsageError
 from edgebench.specs.device import DeviceSpec
+from edgebench.transports.ssh_config import Stated, stated_of
 
 PORT = 22
 _JUMP = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<host>[^@:]+|[^@]*::[^@]*?)(?::(?P<port>\d+))?")
@@ -24,6 +25,7 @@ class Address:
         jump: the machine to go through.
         command: a ProxyCommand of `~/.ssh/config`.
         before: of a jump host the device that is reached through it.
+        alias: the HostKeyAlias of `~/.ssh/config`.
     """
 
     device: str
@@ -34,6 +36,7 @@ class Address:
     jump: Address | None = None
     command: str = ""
     before: str = ""
+    alias: str = ""
 
     @property
     def spec(self) -> str:
@@ -43,6 +46,10 @@ class Address:
     @property
     def known_as(self) -> str:
         """The name of its key in known_hosts."""
+        return self.alias or self.place
+
+    @property
+    def place(self) -> str:
         return self.host if self.port == PORT else f"[{self.host}]:{self.port}"
 
     def __str__(self) -> str:
@@ -61,7 +68,7 @@ def address_of(spec: DeviceSpec, *, config: Path | None = None) -> Address:
     stated = spec.ssh
     if stated.key is not None and not _home(stated.key).is_file():
         raise UsageError("no such key file", subject=str(spec.place("ssh.key")), fix=f"check {stated.key}")
-    found = _looked_up(stated.host or spec.name, config)
+    found = stated_of(stated.host or spec.name, _file(config), user=stated.user or "", port=stated.port)
     keys = [stated.key] if stated.key else found.get("identityfile", [])
     jump = stated.jump or found.get("proxyjump", "none")
     return Address(
@@ -72,7 +79,8 @@ def address_of(spec: DeviceSpec, *, config: Path | None = None) -> Address:
         # Those of ssh's configuration need not exist.
         keys=tuple(str(_home(key)) for key in keys if _home(key).is_file()),
         jump=None if jump == "none" else _jump(spec.name, jump, config),
-        command="" if stated.jump else found.get("proxycommand") or "",
+        command="" if stated.jump else _command(found),
+        alias=found.get("hostkeyalias", "").lower(),
     )
 
 
@@ -89,7 +97,9 @@ def _jump(device: str, text: str, config: Path | None, before: tuple[str, ...] =
     match = _JUMP.fullmatch(text.removeprefix("ssh://"))
     if match is None:
         raise UsageError("is no jump host", subject=f"{device}: {text!r}", fix="write user@host:port")
-    found = _looked_up(match["host"], config)
+    found = stated_of(
+        match["host"], _file(config), user=match["user"] or "", port=int(match["port"]) if match["port"] else None
+    )
     further = found.get("proxyjump", "none")
     return Address(
         device=f"{device}'s jump host",
@@ -98,24 +108,22 @@ def _jump(device: str, text: str, config: Path | None, before: tuple[str, ...] =
         user=match["user"] or found.get("user") or getpass.getuser(),
         keys=tuple(str(_home(key)) for key in found.get("identityfile", []) if _home(key).is_file()),
         jump=None if further == "none" else _jump(device, further, config, (*before, text)),
-        command=found.get("proxycommand") or "",
+        command=_command(found),
         before=device,
+        alias=found.get("hostkeyalias", "").lower(),
     )
 
 
-def _looked_up(host: str, config: Path | None) -> dict[str, str]:
-    from paramiko import SSHConfig
-    from paramiko.ssh_exception import ConfigParseError
-
-    file = config or Path.home() / ".ssh" / "config"
-    try:
-        parsed = SSHConfig.from_path(str(file)) if file.is_file() else SSHConfig()
-        return dict(parsed.lookup(host))
-    except (ConfigParseError, OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"cannot be read: {exc}", subject=str(file), fix="correct it; ssh reads it too") from exc
+def _file(config: Path | None) -> Path:
+    return config or Path.home() / ".ssh" / "config"
 
 
-def _port(found: dict[str, str]) -> int:
+def _command(found: Stated) -> str:
+    command = found.get("proxycommand") or ""
+    return "" if command.lower() == "none" else command
+
+
+def _port(found: Stated) -> int:
     port = str(found.get("port", PORT))
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise UsageError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.errors import DeviceError, EdgebenchError, LinkLost, Unreachable
 from edgebench.transports.host_keys import fingerprint, trusted
 from edgebench.transports.ssh_address import Address
+from edgebench.transports.ssh_proxy import Proxy
 
 if TYPE_CHECKING:
     from paramiko import PKey, SSHClient, Transport
@@ -134,7 +135,7 @@ def shown_key(address: Address, *, kinds: Sequence[str] = ()) -> PKey:
             transport.start_client(timeout=CONNECT_S)
             return transport.get_remote_server_key()
         except (SSHException, EOFError, OSError) as exc:
-            raise Unreachable(f"no SSH there: {exc}", subject=_subject(address), fix="check host and port") from exc
+            raise _no_ssh(address, there, exc) from exc
         finally:
             transport.close()
 
@@ -154,10 +155,8 @@ def lost(address: Address, doing: str) -> LinkLost:
 
 def _reach(address: Address, through: Link | None) -> Any:
     """A connected socket, or something that is used like one."""
-    from paramiko import ProxyCommand
-
     if address.command:
-        return ProxyCommand(address.command)
+        return Proxy(address.command)
     if through is not None:
         with through.errors(f"going on to {address.host}"):
             return through.transport.open_channel("direct-tcpip", (address.host, address.port), ("127.0.0.1", 0))
@@ -195,7 +194,7 @@ def _logged_in(address: Address, there: Any) -> SSHClient:
     undone.callback(client.close)  # and with it the connection to ssh's agent
     client.set_missing_host_key_policy(RejectPolicy())
     for key in keys:
-        client.get_host_keys().add(address.known_as, key.get_name(), key)
+        client.get_host_keys().add(address.place, key.get_name(), key)
     with undone:
         try:
             client.connect(
@@ -233,7 +232,7 @@ def _logged_in(address: Address, there: Any) -> SSHClient:
                     subject=_subject(address),
                     fix=f"check the private key file: {', '.join(address.keys) or '~/.ssh'}",
                 ) from exc
-            raise Unreachable(f"no SSH there: {exc}", subject=_subject(address), fix="check host and port") from exc
+            raise _no_ssh(address, there, exc) from exc
         undone.pop_all()
     return client
 
@@ -246,6 +245,13 @@ def _transport(there: Any, **settings: Any) -> Transport:
     options = made.get_security_options()
     options.ciphers = sorted(options.ciphers, key=lambda name: "gcm" not in name)
     return made
+
+
+def _no_ssh(address: Address, there: Any, exc: Exception) -> Unreachable:
+    if not address.command:
+        return Unreachable(f"no SSH there: {exc}", subject=_subject(address), fix="check host and port")
+    problem = f"its ProxyCommand leads to no SSH: {there.last_words() or exc}"
+    return Unreachable(problem, subject=_subject(address), fix="check ProxyCommand in ~/.ssh/config")
 
 
 def _subject(address: Address) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from edgebench.pipeline.boards.checks import Check
 from edgebench.pipeline.device_doctor import checks, clean, status
 from edgebench.pipeline.jobs.blocks import asked
 from edgebench.pipeline.workspace import Workspace
+from edgebench.progress import Silent
 
 Examine = Callable[[], dict[str, Check]]
 ALL = {"reach", "host key", "log-in", "system", "Python", "C library", "clock", "board", "disk", "memory", "governor"}
@@ -57,6 +60,14 @@ def test_a_board_that_is_off_is_one_line(examine: Examine, board: Board) -> None
     assert "switched on" in check.fix
 
 
+def test_a_proxy_command_that_is_missing_is_one_line(examine: Examine, tmp_path: Path) -> None:
+    (tmp_path / "user" / ".ssh").mkdir()
+    (tmp_path / "user" / ".ssh" / "config").write_text("Host *\n  ProxyCommand no-such-program %h %p\n")
+    (check,) = examine().values()
+    assert (check.name, check.state, check.fix) == ("reach", "fail", "check ProxyCommand in ~/.ssh/config")
+    assert "no-such-program: not found" in check.found
+
+
 def test_an_unknown_key_is_the_last_line(examine: Examine, tmp_path: Path) -> None:
     (tmp_path / "user" / ".config" / "edgebench" / "known_hosts").unlink()
     found = examine()
@@ -98,6 +109,22 @@ def test_a_board_without_python_is_examined_as_far_as_a_shell_goes(examine: Exam
     assert failed(found) == ["Python"]
     assert "disk" not in found
     assert "with `ssh.python`" in found["Python"].fix
+
+
+def test_a_run_says_that_the_clock_of_its_board_is_wrong(workspace: Workspace, board: Board, tmp_path: Path) -> None:
+    notes: list[str] = []
+
+    class Listener(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    (tmp_path / "late").mkdir()
+    late = "import time\nreal = time.time\ntime.time = lambda: real() - 31536000\n"
+    (tmp_path / "late" / "sitecustomize.py").write_text(late)
+    with_programs(board, python3=f'PYTHONPATH={tmp_path}/late exec {sys.executable} "$@"')
+    asked(replace(workspace, progress=Listener()), workspace.device("pi"))
+    (note,) = notes
+    assert note.startswith("pi: its clock is 365 days behind, and so are the times of its blocks")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,13 @@ def test_the_second_time_nothing_is_sent(workspace: Workspace, wheels: Path) -> 
     assert set_up(workspace, "pi", wheels=wheels).sent_bytes == 0
 
 
+def test_a_clock_that_is_wrong_is_said(workspace: Workspace, board: Board, wheels: Path) -> None:
+    with_programs(board, date="echo $(($(/usr/bin/date +%s) - 31536000))")
+    assert set_up(workspace, "pi", wheels=wheels).notes == (
+        "its clock is 365 days behind: sudo timedatectl set-ntp true, and give it a network",
+    )
+
+
 def test_what_is_not_as_here_is_said(workspace: Workspace, board: Board, tmp_path: Path) -> None:
     write_device(board, tmp_path / "devices", runtimes="[litert, coreml]")
     done = set_up(workspace, "pi", wheels=make_runtimes(tmp_path / "old", ai_edge_litert="1.0"))

@@ -38,7 +38,10 @@ def test_the_name_is_that_of_the_file(write, model_text):
     assert said(write("net.yaml", "name: other\n" + model_text)) == [
         "net.yaml:1: name: must be 'net', as the file is called"
     ]
-    assert "must match pattern" in said(write("a net.yaml", model_text))[0]
+    assert (
+        "must be letters, digits and . _ - with a letter or digit first, found 'a net'"
+        in said(write("a net.yaml", model_text))[0]
+    )
 
 
 MISTAKES = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,11 +12,25 @@ from pathlib import Path
 import pytest
 from boards.sshd import Board, make_key
 
-from edgebench.errors import AgentFailed, DeviceError, LinkLost
+from edgebench.errors import AgentFailed, DeviceError, LinkLost, Unreachable
 from edgebench.pipeline.boards.board import basics
 from edgebench.specs.device import DeviceSpec, SshSettings
 from edgebench.transports import ask_agent, connect
 from edgebench.transports.ssh import SshTransport
+from edgebench.transports.ssh_address import address_of
+from edgebench.transports.ssh_link import shown_key
+
+RELAY = """
+import os, socket, sys, threading
+there = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+def back():
+    while data := there.recv(65536):
+        os.write(1, data)
+    os._exit(0)
+threading.Thread(target=back, daemon=True).start()
+while data := os.read(0, 65536):
+    there.sendall(data)
+"""
 
 
 def spec_of(board: Board, **changes: object) -> DeviceSpec:
@@ -140,6 +155,34 @@ def test_a_jump_host_is_gone_through(board: Board, tmp_path: Path) -> None:
     )
     there = connect(spec_of(board, jump=f"{board.user}@door:{board.port}"), tmp_path)
     assert there.run(["echo", "1"]).stdout == "1\n"
+
+
+def with_proxy_command(board: Board, tmp_path: Path, command: str) -> DeviceSpec:
+    (tmp_path / "user" / ".ssh").mkdir()
+    (tmp_path / "user" / ".ssh" / "config").write_text(f"Host pi\n  ProxyCommand {command}\n")
+    (tmp_path / "user" / ".config" / "edgebench" / "known_hosts").write_text(f"pi {board.host_key.split(' ', 1)[1]}")
+    return DeviceSpec(name="pi", transport="ssh", ssh=SshSettings(user=board.user, key=str(board.key)))
+
+
+def test_a_proxy_command_is_run_as_ssh_runs_it(board: Board, tmp_path: Path) -> None:
+    (tmp_path / "relay.py").write_text(RELAY)
+    command = f"exec {sys.executable} {tmp_path}/relay.py {board.host} {board.port} 2>/dev/null"
+    there = connect(with_proxy_command(board, tmp_path, command), tmp_path)
+    assert there.run(["echo", "1"]).stdout == "1\n"
+    there.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "why"), [("no-such-program %h %p", "no-such-program: not found"), ("false", "exit status 1")]
+)
+def test_a_proxy_command_that_fails_is_one_line(board: Board, tmp_path: Path, command: str, why: str) -> None:
+    spec = with_proxy_command(board, tmp_path, command)
+    began = time.process_time()
+    with pytest.raises(Unreachable, match=rf"its ProxyCommand leads to no SSH: .*{why}.*check ProxyCommand"):
+        connect(spec, tmp_path).run(["true"])
+    with pytest.raises(Unreachable, match=rf"{why}.*check ProxyCommand"):
+        shown_key(address_of(spec))
+    assert time.process_time() - began < 2, "whoever waits for a process that has ended turns no circles"
 
 
 def test_thread_counts_of_the_boards_user_do_not_reach_a_measured_process(board: Board, tmp_path: Path) -> None:

@@ -9,11 +9,10 @@ from typing import Any, Literal
 from edgebench.pipeline.boards.board import PYTHONS, Basics, busy_text, unsupported_libc, unsupported_machine
 from edgebench.pipeline.boards.board import unsupported_python as python_refused
 from edgebench.specs.device import DeviceSpec
-from edgebench.units import bytes_text, duration_text
+from edgebench.units import bytes_text, lag_text
 
-CLOCK_S = 5.0
-"""A clock that is further off than this shows in the records."""
 CLOCK_FAIL_S = 86400.0
+SET_CLOCK = "sudo timedatectl set-ntp true, and give it a network"
 SITE_BYTES = 300_000_000
 """Two runtimes and numpy take about half of it, once sent and once unpacked."""
 MEMORY_BYTES = 300_000_000
@@ -74,13 +73,10 @@ def _clock(found: Basics, here_s: float, delay_s: float) -> Check:
     if found.now_s is None:
         return Check("clock", "warn", "does not tell the time", "look at `date` there")
     off_s = found.now_s - here_s
-    if abs(off_s) <= CLOCK_S + delay_s:
+    if not (lag := lag_text(off_s, delay_s=delay_s)):
         return Check("clock", "ok", "as here, to a few seconds")
-    late = "ahead" if off_s > 0 else "behind"
-    days = abs(off_s) / 86400
-    text = f"{days:,.0f} days" if days >= 2 else duration_text(abs(off_s))
     state: Literal["warn", "fail"] = "fail" if abs(off_s) > CLOCK_FAIL_S else "warn"
-    return Check("clock", state, f"{text} {late}", "sudo timedatectl set-ntp true, and give it a network")
+    return Check("clock", state, lag, SET_CLOCK)
 
 
 def board_checks(facts: Mapping[str, Any], spec: DeviceSpec) -> Iterator[Check]:

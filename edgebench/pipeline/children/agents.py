@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from edgebench.pipeline.workspace import Workspace
+from edgebench.progress import Progress
 from edgebench.records.artifact import Runnable
 from edgebench.records.measurement import DeviceInfo
 from edgebench.specs.device import DeviceSpec
 from edgebench.store import Store
 from edgebench.transports import Transport, ask_agent
 from edgebench.transports.local import LocalTransport
+from edgebench.units import lag_text
 
 
-def describe(transport: Transport, spec: DeviceSpec | None = None) -> DeviceInfo:
-    """The machine behind a transport, as its agent sees it and its spec adds to that."""
-    device = ask_agent(transport, {"task": "describe"})["device"]
-    info = DeviceInfo(name=transport.name, **device)
+def describe(transport: Transport, spec: DeviceSpec | None = None, *, progress: Progress | None = None) -> DeviceInfo:
+    """The machine behind a transport, as its agent sees it and its spec adds to that.
+
+    Args:
+        progress: is told where the machine's clock is wrong, which dates its blocks.
+    """
+    asked_s = time.time()
+    answer = ask_agent(transport, {"task": "describe"})
+    here_s = time.time()
+    if progress and (lag := lag_text(answer["now_s"] - here_s, delay_s=here_s - asked_s)):
+        progress.note(f"{transport.name}: its clock is {lag}, and so are the times of its blocks; the run has ours")
+    info = DeviceInfo(name=transport.name, **answer["device"])
     told = ("description", "notes", "emulated")
     return info.model_copy(update={key: getattr(spec, key) for key in told}) if spec else info
 

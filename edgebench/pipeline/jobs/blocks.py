@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from edgebench.agent import AGENT, CONDITIONS
 from edgebench.errors import AgentDied, ModelFileError, NothingMeasured, UsageError
 from edgebench.pipeline.boards.board import basics, refuse, require_board, unsupported
 from edgebench.pipeline.boards.lease import lease
-from edgebench.pipeline.boards.shipping import ship
-from edgebench.pipeline.children.agents import describe, runnable_file
+from edgebench.pipeline.children.agents import describe
 from edgebench.pipeline.jobs import tickets
 from edgebench.pipeline.jobs.following import JOURNAL, carry_out
-from edgebench.pipeline.jobs.tickets import Ticket
+from edgebench.pipeline.jobs.sending import send, source_of
+from edgebench.pipeline.jobs.tickets import Source, Ticket
 from edgebench.pipeline.workspace import Workspace
 from edgebench.plan import PlannedBlock, PlannedVariant, schedule_task
 from edgebench.records.artifact import Artifact, Runnable
@@ -68,7 +67,7 @@ def asked(workspace: Workspace, spec: DeviceSpec) -> DeviceInfo:
     """
     transport = connect(spec, workspace.store.folder("devices", spec.name))
     try:
-        info = describe(transport, spec)
+        info = describe(transport, spec, progress=workspace.progress)
     except AgentDied:
         _refuse(transport, spec)
         raise
@@ -195,21 +194,19 @@ def measured(
             job.job, blocks, settings, device=spec, inputs=work.inputs, journal=JOURNAL, measures=work.task
         ),
         artifacts={block.id: block.artifact for block in blocks},
+        files=_sources(work),
     )
     if len(ticket.kept(workspace)) < len(blocks):
         tickets.keep(workspace, ticket)
         with lease(workspace, spec):
             transport = connect(spec, workspace.store.folder("devices", spec.name), job.job)
-            _ship(workspace, transport, work)
+            send(workspace, transport, ticket)
             carry_out(workspace, transport, ticket, detach=detach)
         if not detach:
             tickets.drop(workspace, ticket)
     return tuple(workspace.store.latest(work.record, f"{job.job}/"))
 
 
-def _ship(workspace: Workspace, transport: Transport, work: Work[Any]) -> None:
-    with tempfile.TemporaryDirectory(dir=workspace.store.folder("tmp")) as folder:
-        models = {
-            _remote(way): runnable_file(workspace.store, way, Path(folder, way.blob[:16])) for _, way in work.ways
-        }
-        ship(workspace.progress, transport, {**models, **work.files})
+def _sources(work: Work[Any]) -> dict[str, Source]:
+    models = {_remote(way): Source(sha256=way.blob) for _, way in work.ways}
+    return models | {remote: source_of(file) for remote, file in work.files.items()}

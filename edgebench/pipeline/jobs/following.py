@@ -79,17 +79,30 @@ def ask_job(transport: Transport, task: Mapping[str, Any], **options: Any) -> di
     return ask_agent(transport, task, **options)
 
 
-def journal_lines(transport: Transport, start: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+def journal_lines(
+    transport: Transport, start: int = 0, *, journal: str = JOURNAL
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """The whole lines from byte `start` on, each with the place of its end; the last one may still be under way."""
     rest, place = b"", start
     while True:
-        chunk = transport.read(JOURNAL, place + len(rest), CHUNK_BYTES)
+        chunk = transport.read(journal, place + len(rest), CHUNK_BYTES)
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             place += len(line) + 1
             yield place, json.loads(line)
         if len(chunk) < CHUNK_BYTES:  # to ask whether there is more would take as long as this
             return
+
+
+def only_there(workspace: Workspace, transport: Transport, ticket: Ticket) -> int:
+    """How many finished blocks of a job are on the device alone.
+
+    Args:
+        transport: to the device's own folder, in which the jobs have theirs.
+    """
+    lines = [line for _, line in journal_lines(transport, journal=f"{ticket.job}/{JOURNAL}")]
+    finished = {f"{ticket.job}/{line['block']}" for line in lines if "measured" in line and line["job"] == ticket.job}
+    return len(finished - ticket.kept(workspace))
 
 
 class Collector:

@@ -73,7 +73,8 @@ def _described(workspace: Workspace, specs: Sequence[DeviceSpec]) -> list[Device
     by_name = {spec.name: spec for spec in specs}
 
     def ask(within: Workspace, board: str) -> DeviceInfo:
-        return describe(connect(by_name[board], within.store.folder("devices", board)), by_name[board])
+        transport = connect(by_name[board], within.store.folder("devices", board))
+        return describe(transport, by_name[board], progress=within.progress)
 
     outcomes = on_each(workspace, list(by_name), ask, what="asking")
     raise_all([outcome.error for outcome in outcomes if outcome.error])

@@ -19,6 +19,13 @@ from edgebench.store.store import KINDS
 FOLDER = "runs"
 
 
+class Source(Frozen):
+    """Of what a file on the device was made: a blob of the store, or a file of this machine."""
+
+    sha256: str
+    file: str = ""
+
+
 class Ticket(Frozen):
     """A job as it was asked of a device."""
 
@@ -32,6 +39,8 @@ class Ticket(Frozen):
     """The agent's."""
     artifacts: dict[str, str]
     """Block -> sha256 of the artifact it measures."""
+    files: dict[str, Source] | None = None
+    """Path in the job's folder there -> what belongs there; None where an earlier edgebench did not note it."""
 
     @property
     def total(self) -> int:
