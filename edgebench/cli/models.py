@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +51,13 @@ def _check(spec: ModelSpec) -> tuple[Problem, ...]:
     return problems(spec)
 
 
-add_spec_commands(app, "model", _catalog, ("input", "heads", "weights", "description"), _row, _check)
+def _try_out(session: Session, specs: Sequence[ModelSpec]) -> Iterable[Problem]:
+    from edgebench.pipeline.opening import problems_of_sources
+
+    return problems_of_sources(session.workspace, specs)
+
+
+add_spec_commands(app, "model", _catalog, ("input", "heads", "weights", "description"), _row, _check, _try_out)
 
 
 @app.command("import")

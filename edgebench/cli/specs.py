@@ -24,8 +24,13 @@ def add_spec_commands(
     columns: Sequence[str],
     row: Row,
     check: Callable[[Any], Iterable[Problem]] = lambda spec: (),
+    try_out: Callable[[Session, Sequence[Any]], Iterable[Problem]] = lambda session, specs: (),
 ) -> None:
-    """Adds the commands. `row` gives a good spec's cells for `columns`; `check` says what else is wrong with it."""
+    """Adds the commands.
+
+    `row` gives a good spec's cells for `columns`; `check` says what else is wrong with it, and `try_out` with what
+    good specs speak of.
+    """
 
     @app.command("list")
     @verb
@@ -60,7 +65,8 @@ def add_spec_commands(
     ) -> int:
         """Report everything that is wrong in the files, line by line; exit 2 where something is."""
         found = catalog(session)
-        problems = found.validate(names or (), check=check)
+        good = [entry.spec for entry in found.entries(names or ()) if entry.spec]
+        problems = (*found.validate(names or (), check=check), *try_out(session, good))
         session.answer({"problems": problems})
         for problem in problems:
             session.say(str(problem))

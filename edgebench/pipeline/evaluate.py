@@ -27,6 +27,7 @@ from edgebench.pipeline.children.predictions import (
 from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.images.datasets import evaluation_samples, images_path
 from edgebench.pipeline.images.labels import refuse_unlabelled
+from edgebench.pipeline.opening import refuse_unfit
 from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact, Runnable
@@ -64,6 +65,7 @@ def evaluate(
     specs = [workspace.model(model) for model in choice.models]
     for spec in specs:
         _refuse_random(spec)
+    refuse_unfit(workspace, specs)
     sets = {spec.name: evaluation_samples(workspace, spec, data) for spec in specs}
     for spec in specs:
         refuse_unlabelled(spec, sets[spec.name].info, _truth(sets[spec.name]))

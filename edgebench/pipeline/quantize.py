@@ -16,6 +16,7 @@ from edgebench.pipeline.children.conversion import Order
 from edgebench.pipeline.children.workers import Task, run_tasks
 from edgebench.pipeline.choice import Choice
 from edgebench.pipeline.images.datasets import calibration_set, evaluation_samples, images_path
+from edgebench.pipeline.opening import refuse_unfit
 from edgebench.pipeline.workspace import Workspace
 from edgebench.records.artifact import Artifact, Calibration
 from edgebench.registry import resolve
@@ -50,6 +51,7 @@ def quantize(
     choice.check(specs)
     if choice.formats is None:
         _tell_left_out(workspace, specs)
+    refuse_unfit(workspace, specs)
     prepared = [_Prepared.of(workspace, spec, choice, data) for spec in specs]
     workspace.store.ask(Artifact, [key for each in prepared for key in each.keys.values()])
     failures = _make_missing(workspace, prepared, force=force)

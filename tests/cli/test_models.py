@@ -87,6 +87,12 @@ def test_a_model_goes_from_file_to_a_spec_that_the_data_support(edgebench, net: 
     assert swapped["labels"]["labels"] == list(LABELS)
     assert swapped["advice"] == [f"labels: [{', '.join(LABELS)}]"]
 
+    spec.write_text(spec.read_text().replace("[happy, neutral, sad", "[neutral, sad"))
+    short = edgebench("models", "validate", "brightness")
+    assert short.returncode == 2
+    assert "source.onnx: " in short.stdout
+    assert "the spec has heads expression 7" in short.stdout
+
 
 def test_few_images_cannot_tell(edgebench, net: Path, patches: Path) -> None:
     assert edgebench("models", "import", net).returncode == 0

@@ -12,10 +12,35 @@ from edgebench.specs.schema import json_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 
+PARAMETERS = {  # of every shipped net that has a budget; the tests of the zoo hold these counts
+    "hewitt_alexnet": 3_464_952,
+    "hewitt_alexnet_va": 3_458_802,
+    "hewitt_mobilenet": 3_237_064,
+    "hewitt_mobilenet_va": 3_230_914,
+    "hewitt_vgg": 3_753_016,
+    "hewitt_vgg_va": 3_746_866,
+    "mobilenet_v1_a0.25": 222_138,
+    "mobilenet_v1_a0.35": 419_543,
+    "mobilenet_v1_a0.5": 836_714,
+    "mobilenet_v1_a0.75": 1_843_738,
+    "mobilenet_v1_a1.0": 3_243_210,
+    "mobilenet_v1_a1.4": 6_288_163,
+}
+BESIDE_WEIGHTS = 1.02
+"""What a float file holds besides its weights makes it so much larger, at most."""
+
 
 def test_every_shipped_spec_is_good() -> None:
     assert models().validate() == ()
     assert devices().validate() == ()
+
+
+def test_every_budget_has_room_for_the_float_variants_of_its_own_net() -> None:
+    limits = {entry.name: entry.spec.budgets.max_bytes for entry in models().entries() if entry.spec}
+    held = {name: limit for name, limit in limits.items() if limit is not None}
+    assert held.keys() == PARAMETERS.keys(), "count the parameters of a new net that has a budget"
+    needed = {name: round(PARAMETERS[name] * 4 * BESIDE_WEIGHTS) for name in held}
+    assert {name: held[name] for name in held if held[name] < needed[name]} == {}
 
 
 @pytest.mark.parametrize("name", ["model_spec", "device_spec"])
