@@ -91,7 +91,7 @@ class _Own:
 
     def note(self, text: str) -> None:
         with self.shared.guard:
-            self.shared.progress.note(text if text.startswith(self.device) else f"{self.device}: {text}")
+            self.shared.progress.note(text if text.startswith(f"{self.device}:") else f"{self.device}: {text}")
         self.shared.stop_if_told()  # and not before: what one who stops has to say is worth hearing
 
 
