@@ -33,6 +33,8 @@ def _catalog(session: Session) -> Catalog:
 
 
 def _row(spec: DeviceSpec) -> tuple[str, ...]:
+    if spec.pool:
+        return f"pool of {', '.join(spec.pool)}", "", "", spec.description
     return spec.transport, ", ".join(spec.runtimes), ",".join(map(str, spec.threads)), spec.description
 
 
@@ -145,7 +147,8 @@ def status(session: Session, name: Name) -> None:
     """Say what a device does now, and what edgebench keeps there."""
     from edgebench.pipeline.device_doctor import status
 
-    found = status(session.workspace, name)
+    with session.progress.step(f"asking {name}"):
+        found = status(session.workspace, name)
     session.answer(found)
     session.table((Column(""), Column(name)), _status_rows(found))
 
@@ -185,7 +188,8 @@ def clean(
     from edgebench.pipeline.device_doctor import clean
     from edgebench.units import bytes_text
 
-    done = clean(session.workspace, name, force=force)
+    with session.progress.step(f"cleaning {name}"):
+        done = clean(session.workspace, name, force=force)
     session.answer(asdict(done))
     session.say(f"{name}: removed from {done.folder}: {', '.join(done.removed)} ({bytes_text(done.freed_bytes)})")
     if done.left:

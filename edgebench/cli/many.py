@@ -36,7 +36,5 @@ def run_on(
         if outcome.found:
             show(session, outcome.found)
             answers.append(session.answered)
-        else:
-            session.say(str(outcome.error))
     raise_all([outcome.error for outcome in outcomes if outcome.error])
     session.answer({"devices": answers})

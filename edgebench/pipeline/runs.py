@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from edgebench.errors import DeviceError, EdgebenchError, NothingMeasured, StoreError, UnknownName
 from edgebench.frozen import Frozen
-from edgebench.pipeline.boards.lease import lease
+from edgebench.pipeline.boards.lease import is_leased, lease
 from edgebench.pipeline.jobs import tickets
 from edgebench.pipeline.jobs.blocks import Measured
 from edgebench.pipeline.jobs.following import ask_job, carry_out
@@ -27,8 +27,9 @@ class Run(Frozen):
     job: str
     device: str
     models: tuple[str, ...]
-    state: Literal["running", "finished", "interrupted", "unreachable"]
-    """Finished there, its last blocks not brought home yet; interrupted: `run --resume` goes on with it."""
+    state: Literal["being sent", "running", "finished", "interrupted", "unreachable"]
+    """Being sent by a command that is at work now; finished there, its last blocks not brought home yet; interrupted:
+    `run --resume` goes on with it."""
     why: str = ""
     here: int
     """Blocks that are home."""
@@ -44,7 +45,8 @@ def runs(workspace: Workspace) -> tuple[Run, ...]:
     devices = tuple(dict.fromkeys(ticket.device for ticket in found))
     with ThreadPoolExecutor(max(1, len(devices))) as pool:
         told = dict(zip(devices, pool.map(lambda device: _told(workspace, device), devices), strict=True))
-    return tuple(_run(workspace, ticket, told[ticket.device]) for ticket in found)
+    every = tuple(_run(workspace, ticket, told[ticket.device]) for ticket in found)
+    return tuple(_sent_now(run) if run.job in _newest(found) else run for run in every)
 
 
 def attach(workspace: Workspace, job: str = "") -> Measured:
@@ -148,6 +150,17 @@ def _run(workspace: Workspace, ticket: Ticket, told: dict[str, dict[str, Any]] |
         return Run(state="running" if running else "interrupted", done=here, **facts)
     same = {key: there[key] for key in ("state", "why", "holder", "age_s")}
     return Run(done=max(here, there["done"]), **same, **facts)
+
+
+def _newest(found: Sequence[Ticket]) -> set[str]:
+    """Of each device the job that was asked for last."""
+    return set({ticket.device: ticket.job for ticket in reversed(found)}.values())
+
+
+def _sent_now(run: Run) -> Run:
+    """A command that holds the device while nothing runs there is still on its way to begin it."""
+    waits = run.state == "interrupted" and is_leased(run.device)
+    return run.model_copy(update={"state": "being sent"}) if waits else run
 
 
 def _runs_here(workspace: Workspace, ticket: Ticket) -> bool:

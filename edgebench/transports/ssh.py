@@ -198,14 +198,21 @@ class SshTransport:
                 self._log_in()
         assert self.link is not None
         assert self.files is not None
-        with self.link.errors(doing):
+        with self.link.errors(doing, refused=self._refused):
             if self.files.get_channel().closed:  # its server there was ended alone
                 self.files = self.link.client.open_sftp()
             yield self.files
 
+    @property
+    def _refused(self) -> str:
+        return (
+            f"check who owns {self.below} in the home of {self.address.user} there, and the space on its disk; "
+            "`ssh.folder` in the device's spec can name another place"
+        )
+
     def _log_in(self) -> None:
         link = Link(self.address)
-        with link.errors("making its folder"):
+        with link.errors("making its folder", refused=self._refused):
             self.files = link.client.open_sftp()
             home = f"{self.files.normalize('.')}/{self.below}"
             self.site, self.blobs = f"{home}/{SITE}", f"{home}/{BLOBS}"

@@ -23,6 +23,7 @@ PING_S = 4.0
 NOTICED_S = 0.2
 SILENCE_S = 20.0
 """So long may the other side, pinged meanwhile, send no byte at all before it counts as gone."""
+LOOK = "look at it there"
 
 # Without a handler Python prints what paramiko's threads log.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -62,8 +63,12 @@ class Link:
             self.through.close()
 
     @contextlib.contextmanager
-    def errors(self, doing: str) -> Iterator[None]:
-        """Whatever goes wrong inside as DeviceError, a connection that broke as LinkLost."""
+    def errors(self, doing: str, *, refused: str = LOOK) -> Iterator[None]:
+        """Whatever goes wrong inside as DeviceError, a connection that broke as LinkLost.
+
+        Args:
+            refused: the fix where the system there refuses to read or write a file.
+        """
         from paramiko import SFTPError, SSHException
 
         try:
@@ -80,7 +85,9 @@ class Link:
             if isinstance(exc, EOFError) or not self.still_alive():
                 raise lost(self.address, doing) from exc
             problem = str(exc) or type(exc).__name__
-            raise DeviceError(f"{doing}: {problem}", subject=self.address.device, fix="look at it there") from exc
+            is_refusal = isinstance(exc, OSError) and not isinstance(exc, FileNotFoundError)
+            fix = refused if is_refusal else LOOK
+            raise DeviceError(f"{doing}: {problem}", subject=self.address.device, fix=fix) from exc
 
     def _ping(self) -> None:
         """Asks for an answer, whatever it is, so that a living peer is never silent."""

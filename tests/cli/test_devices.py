@@ -177,3 +177,10 @@ def test_the_names_of_devices_and_ports_are_checked_likewise(edgebench: Run, tmp
     (tmp_path / "devices" / "port.yaml").write_text('transport: ssh\nssh: {port: "22; id"}\n')
     done = edgebench("devices", "validate", "pi;id", "port")
     assert (done.returncode, len(done.stdout.splitlines())) == (2, 3)
+
+
+def test_a_pool_is_listed_as_one(edgebench: Run, tmp_path: Path) -> None:
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "shelf.yaml").write_text("pool: [a, b]\ndescription: two boards\n")
+    (line,) = (line for line in edgebench("devices", "list").stdout.splitlines() if "shelf" in line)
+    assert line.split() == ["shelf", "pool", "of", "a,", "b", "two", "boards"]

@@ -8,13 +8,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
 from boards.sshd import Board
 
 from edgebench.data.synthetic import write_affectnet
+from edgebench.pipeline.boards.lease import lease
 from edgebench.pipeline.jobs import tickets
 from edgebench.pipeline.jobs.following import JOURNAL, carry_out
 from edgebench.pipeline.jobs.tickets import Ticket
@@ -44,10 +45,13 @@ def test_without_jobs_there_is_nothing_to_do(edgebench) -> None:
         (["--resume"], 4, "local: no unfinished run (fix: run without --resume)"),
         (["--resume", "--device", "nowhere"], 2, "unknown device"),
         (["--model", "mobilenet_v1_a0.35", "--detach"], 2, "local: its jobs end with the command"),
+        (["--model", "mobilenet_v1_a0.35", "--detach", "--device", "shelf"], 2, "on each of its boards: --device a,b"),
         (["--model", "mobilenet_v1_a0.35", "--detach", "--frames", "synthetic"], 2, "local: its jobs end with"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_made(edgebench, options, code, said) -> None:
+def test_what_cannot_be_is_refused_before_anything_is_made(edgebench, tmp_path, options, code, said) -> None:
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "shelf.yaml").write_text("pool: [a, b]")
     answer = edgebench("run", *options)
     assert answer.returncode == code
     assert said in answer.stderr
@@ -78,15 +82,14 @@ def detached(pi: Path, tmp_path: Path) -> Callable[[float], None]:
     return lambda measure_s: begin(pi, tmp_path, measure_s)
 
 
-def begin(pi: Path, tmp_path: Path, measure_s: float) -> None:
-    desk = Workspace.open(home=tmp_path / "home", device_dirs=[pi])
+def ticket_of(desk: Workspace, measure_s: float = 1.0) -> Ticket:
     settings = BenchSettings(
         rounds=5, warmup_s=0, max_warmup_s=0, steady_change=1, measure_s=measure_s, min_invocations=70
     )
     variant = PlannedVariant(variant="net.tflite-fp32", artifact="a" * 64, runtime="sleep", model=SLEEP, inputs="")
     blocks = plan_blocks([variant], settings, (1,))
     task = schedule_task(JOB, blocks, settings, device=desk.device("pi"), inputs={}, journal=JOURNAL)
-    ticket = Ticket(
+    return Ticket(
         job=JOB,
         device="pi",
         kind="job",
@@ -94,6 +97,11 @@ def begin(pi: Path, tmp_path: Path, measure_s: float) -> None:
         task=task,
         artifacts={each.id: "a" * 64 for each in blocks},
     )
+
+
+def begin(pi: Path, tmp_path: Path, measure_s: float) -> None:
+    desk = Workspace.open(home=tmp_path / "home", device_dirs=[pi])
+    ticket = ticket_of(desk, measure_s)
     info = DeviceInfo(
         name="pi", machine="", system="a board", processor="", cores=1, memory_bytes=1, word_bits=64, python="",
         runtimes={},
@@ -122,6 +130,15 @@ def test_a_detached_run_is_listed_and_attached_to(edgebench, detached) -> None:
     assert attached.returncode == 0, attached.stderr
     assert "tflite-fp32" in attached.stdout
     assert edgebench("runs", "list").stdout == "nothing is unfinished\n"
+
+
+def test_a_run_that_a_command_is_just_sending_is_listed_as_such(edgebench, pi: Path, tmp_path: Path) -> None:
+    desk = Workspace.open(home=tmp_path / "home", device_dirs=[pi])
+    tickets.keep(desk, ticket_of(desk))
+    for sending, state in ((True, "being sent"), (False, "interrupted")):
+        with lease(desk, desk.device("pi")) if sending else nullcontext():
+            (run,) = json.loads(edgebench("runs", "list", "--json", "--devices", "devices").stdout)["runs"]
+        assert run["state"] == state
 
 
 def test_a_detached_run_is_cancelled_and_forgotten(edgebench, detached, board: Board) -> None:

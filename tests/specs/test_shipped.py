@@ -57,6 +57,13 @@ def test_every_shipped_file_names_its_schema(room: str) -> None:
         assert (file.parent / first.partition("=")[2]).is_file()
 
 
+def test_the_readme_s_raspberry_pi_measures_as_the_shipped_one(tmp_path: Path) -> None:
+    chapter = (ROOT / "README.md").read_text().partition("## Your Raspberry Pi")[2]
+    (tmp_path / "rpi4.yaml").write_text(chapter.partition("```yaml\n")[2].partition("```")[0])
+    shipped, written = devices().load("rpi4"), devices([tmp_path]).load("rpi4")
+    assert written.model_dump(exclude={"description"}) == shipped.model_dump(exclude={"description"})
+
+
 def test_trained_weights_stay_small() -> None:
     weights = list((ROOT / "model_specs" / "weights").iterdir())
     assert weights

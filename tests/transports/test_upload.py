@@ -354,7 +354,9 @@ def test_a_home_that_cannot_be_written_is_one_line(there: SshTransport, board: B
     elif subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", str(board.home)], capture_output=True).returncode:
         pytest.skip("cannot mount a read-only disk")
     try:
-        with pytest.raises(DeviceError, match=r"^pi: making its folder: cannot make \S+/\.edgebench: \w+"):
+        with pytest.raises(
+            DeviceError, match=r"^pi: making its folder: cannot make \S+/\.edgebench: \w+.*owns .*ssh.folder"
+        ):
             there.put_all({"m/net": large})
     finally:
         board.stop()

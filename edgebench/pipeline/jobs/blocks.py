@@ -116,6 +116,9 @@ def _refuse(transport: Transport, spec: DeviceSpec) -> None:
 
 def require_remote(spec: DeviceSpec) -> None:
     """Raises UsageError where a job cannot go on without us."""
+    if spec.pool:
+        fix = f"detach on each of its boards: --device {','.join(spec.pool)}"
+        raise UsageError("a pool cannot be detached: its boards share one run", subject=spec.name, fix=fix)
     if spec.transport == "local":
         raise UsageError("its jobs end with the command", subject=spec.name, fix="leave --detach out")
 

@@ -90,9 +90,9 @@ class _Own:
         yield _OwnStep(self.shared, self.device, what)
 
     def note(self, text: str) -> None:
-        self.shared.stop_if_told()
         with self.shared.guard:
-            self.shared.progress.note(text if text.startswith(self.device) else f"{self.device}: {text}")
+            self.shared.progress.note(text if text.startswith(f"{self.device}:") else f"{self.device}: {text}")
+        self.shared.stop_if_told()  # and not before: what one who stops has to say is worth hearing
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,29 @@ def test_ctrl_c_reaches_every_device(workspace: Workspace) -> None:
     assert sorted(ended) == ["a", "b"]
 
 
+def test_what_one_says_when_it_is_stopped_is_heard(workspace: Workspace) -> None:
+    said = []
+
+    class Listener(Bar):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    def work(within: Workspace, device: str) -> None:
+        with within.progress.step("measuring") as step:
+            try:
+                for done in range(600):
+                    step.update(done, 600)
+                    time.sleep(0.05)
+            except KeyboardInterrupt:
+                within.progress.note("a job may go on there")
+                raise
+
+    threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        on_each(Workspace(workspace.store, progress=Listener()), ["a", "b"], work)
+    assert sorted(said) == ["a: a job may go on there", "b: a job may go on there"]
+
+
 def test_a_board_that_is_not_there_costs_only_itself(workspace: Workspace, faces: Path) -> None:
     there = knowing(workspace, here=CALM, gone=NOBODY)
     choice = Choice.of("tiny", only="tflite-int8")
