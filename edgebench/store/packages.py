@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-from edgebench.digests import sha256_bytes, sha256_file
+from edgebench.digests import sha256_file
 from edgebench.errors import StoreError
 from edgebench.files import as_store_errors, replacing
 
@@ -15,14 +16,16 @@ PACKAGE_SUFFIX = ".mlpackage"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def pack(folder: Path) -> bytes:
-    """An uncompressed zip whose bytes depend on names and contents only."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+def pack(folder: Path, target: Path) -> Path:
+    """Writes an uncompressed zip whose bytes depend on names and contents only."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                archive.writestr(zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH), path.read_bytes())
-    return buffer.getvalue()
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH)
+                entry.file_size = path.stat().st_size  # stated ahead, as large ones have another header
+                with path.open("rb") as content, archive.open(entry, "w") as packed:
+                    shutil.copyfileobj(content, packed)
+    return target
 
 
 def unpack(archive: BinaryIO, folder: Path) -> Path:
@@ -38,7 +41,8 @@ def unpack(archive: BinaryIO, folder: Path) -> Path:
 def holds(target: Path, blob: str) -> bool:
     """True where the file or package is what the blob of that sha256 holds."""
     if target.is_dir():
-        return sha256_bytes(pack(target)) == blob
+        with tempfile.TemporaryDirectory(prefix="edgebench-") as folder:
+            return sha256_file(pack(target, Path(folder) / "package")) == blob
     return target.is_file() and sha256_file(target) == blob
 
 

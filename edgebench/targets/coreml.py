@@ -56,19 +56,23 @@ def to_package(model: Any, folder: Path, *, source: str = "milinternal", precisi
     )
 
 
-def half(program: Any, folder: Path, calibration: Sequence[np.ndarray] | None) -> Any:
+def half(float_file: Path, folder: Path, calibration: Sequence[np.ndarray] | None) -> Any:
+    with reading(float_file):
+        program = load_program(float_file)
     return to_package(program, folder)
 
 
-def full_integer(program: Any, folder: Path, calibration: Sequence[np.ndarray] | None) -> Any:
+def full_integer(float_file: Path, folder: Path, calibration: Sequence[np.ndarray] | None) -> Any:
     """Weights and activations in int8, made from the float16 package."""
-    package = half(program, folder, calibration)
-    halved = program_of(package.get_spec(), package.weights_dir)
+    package = half(float_file, folder, calibration)
+    spec, weights = package.get_spec(), package.weights_dir
+    del package  # it holds the program that it was made from
+    halved = program_of(spec, weights)
     quantize_program(halved, activation_ranges(halved, calibration))
     return to_package(halved, folder)
 
 
-RECIPES: Mapping[str, Callable[[Any, Path, Sequence[np.ndarray] | None], Any]] = {"fp16": half, "int8": full_integer}
+RECIPES: Mapping[str, Callable[[Path, Path, Sequence[np.ndarray] | None], Any]] = {"fp16": half, "int8": full_integer}
 
 
 def from_tensorflow(source: Source, contract_shape: tuple[int, ...], out: Path) -> None:
@@ -96,10 +100,8 @@ class Coreml:
 
     def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
         quantized = by_recipe(recipe, RECIPES, format_name="coreml")
-        with reading(float_file):
-            program = load_program(float_file)
         with converting(out), TemporaryDirectory(prefix="edgebench-") as folder:
-            save_package(quantized(program, Path(folder), calibration), out)
+            save_package(quantized(float_file, Path(folder), calibration), out)
             check_precision(recipe, self.inspect(out), subject=out.name)
 
     def inspect(self, file: Path) -> Operators:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import uuid
@@ -14,6 +15,8 @@ AUTHOR = "com.apple.CoreML"
 MODEL = f"{AUTHOR}/model.mlmodel"
 WEIGHTS = f"{AUTHOR}/weights"
 CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
+LARGE_BYTES = 50_000_000
+"""Of weights for which memory is worth the half second that looking through every object takes."""
 
 
 def load_program(package: Path) -> Any:
@@ -34,9 +37,11 @@ def load_program(package: Path) -> Any:
     return program_of(spec, weights)
 
 
-def program_of(spec: Any, weights: Path) -> Any:
+def program_of(spec: Any, weights: str | Path) -> Any:
     from coremltools.converters.mil.frontend.milproto import load
 
+    if sum(file.stat().st_size for file in Path(weights).iterdir()) > LARGE_BYTES:
+        gc.collect()  # operators and values name each other: the programs before this one are held until then
     return load.load(spec, spec.specificationVersion, str(weights))
 
 

@@ -41,16 +41,17 @@ def translate_program(program: Any) -> onnx.ModelProto:
     for name, var in function.inputs.items():
         if Graph.type_name(var) != "fp32":
             raise UnknownOperator(f"the reference takes float32 inputs, not {Graph.type_name(var)}", subject=name)
-    graph = Graph()
-    for op in running(function):
-        translate_operator(graph, op)
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, var.shape) for name, var in function.inputs.items()
     ]
     outputs = [helper.make_tensor_value_info(var.name, TensorProto.FLOAT, var.shape) for var in function.outputs]
-    made = helper.make_graph(graph.nodes, "coreml_reference", inputs, outputs, list(graph.initializers.values()))
+    empty = helper.make_graph([], "coreml_reference", inputs, outputs)
     opsets = [helper.make_opsetid("", OPSET)]
-    return helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="edgebench")
+    model = helper.make_model(empty, opset_imports=opsets, ir_version=IR_VERSION, producer_name="edgebench")
+    graph = Graph(model.graph)
+    for op in running(function):
+        translate_operator(graph, op)
+    return model
 
 
 def running(function: Any) -> list[Any]:

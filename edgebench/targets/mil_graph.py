@@ -10,15 +10,21 @@ if TYPE_CHECKING:
 
 
 class Graph:
-    """ONNX nodes under construction. Every float value is held as float32, whatever its type in MIL."""
+    """ONNX nodes under construction. Every float value is held as float32, whatever its type in MIL.
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: dict[str, onnx.TensorProto] = {}
+    Args:
+        made: takes the nodes and constants as they are made: collected beside it, a large net's weights would be
+            held twice.
+    """
+
+    def __init__(self, made: onnx.GraphProto) -> None:
+        self.nodes = made.node
+        self.initializers = made.initializer
+        self._constants: set[str] = set()
 
     def read(self, var: Any) -> str:
         """The ONNX name of a MIL value; constants become initializers when first read."""
-        if var.val is not None and var.name not in self.initializers:
+        if var.val is not None and var.name not in self._constants:
             self.fold(var, var.val)
         return str(var.name)
 
@@ -27,13 +33,15 @@ class Graph:
 
     def constant(self, value: Any, *, name: str = "") -> str:
         import numpy as np
-        from onnx import numpy_helper
+        from onnx import helper
 
         array = np.ascontiguousarray(value)
         if np.issubdtype(array.dtype, np.floating):
-            array = array.astype(np.float32)
+            array = array.astype(np.float32, copy=False)
         name = name or f"constant.{len(self.initializers)}"
-        self.initializers[name] = numpy_helper.from_array(array.reshape(np.shape(value)), name)
+        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+        self.initializers.add(name=name, dims=np.shape(value), data_type=kind, raw_data=array.tobytes())
+        self._constants.add(name)
         return name
 
     def scalar(self, value: float) -> str:

@@ -27,23 +27,27 @@ OLDEST_OPSET = 13
 """The first whose quantize and dequantize operators take a scale per channel; older nets are lifted to OPSET."""
 
 
-def half(float_file: Path, model: onnx.ModelProto, calibration: Sequence[np.ndarray] | None) -> onnx.ModelProto:
+def half(float_file: Path, calibration: Sequence[np.ndarray] | None) -> onnx.ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
+    with reading(float_file):
+        model = onnx_graph.read(float_file)
     made = OnnxModel(convert_float_to_float16(model, keep_io_types=True))
     made.topological_sort(is_deterministic=True)  # the casts at the inputs were appended at the end
     half_model: onnx.ModelProto = made.model
     return half_model
 
 
-def static_int8(float_file: Path, model: onnx.ModelProto, calibration: Sequence[np.ndarray] | None) -> onnx.ModelProto:
+def static_int8(float_file: Path, calibration: Sequence[np.ndarray] | None) -> onnx.ModelProto:
     """Quantized by our own ranges, handed over as onnxruntime's calibration cache."""
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    with reading(float_file):
+        onnx_graph.read(float_file)  # damage is found here
     with tempfile.TemporaryDirectory(prefix="edgebench-") as folder:
         prepared, cache, made = (Path(folder) / name for name in ("prepared.onnx", "ranges.json", "int8.onnx"))
         quant_pre_process(float_file, prepared, skip_symbolic_shape=True)
@@ -69,7 +73,7 @@ def activation_ranges(model: onnx.ModelProto, calibration: Sequence[np.ndarray] 
     return {name: (np.float32(low), np.float32(high)) for name, (low, high) in found.items()}
 
 
-RECIPES: Mapping[str, Callable[[Path, onnx.ModelProto, Sequence[np.ndarray] | None], onnx.ModelProto]] = {
+RECIPES: Mapping[str, Callable[[Path, Sequence[np.ndarray] | None], onnx.ModelProto]] = {
     "fp16": half,
     "int8": static_int8,
 }
@@ -122,10 +126,8 @@ class Onnx:
     def quantize(self, float_file: Path, recipe: str, calibration: Sequence[np.ndarray] | None, out: Path) -> None:
         """fp16 keeps float32 at input and output; int8 is static QDQ, its weights signed and per-channel."""
         quantized = by_recipe(recipe, RECIPES, format_name="onnx")
-        with reading(float_file):
-            model = onnx_graph.read(float_file)
         with converting(out):
-            onnx_graph.write(quantized(float_file, model, calibration), out)
+            onnx_graph.write(quantized(float_file, calibration), out)
             check_precision(recipe, self.inspect(out), subject=out.name)
 
     def inspect(self, file: Path) -> Operators:

@@ -90,7 +90,8 @@ def session(model: onnx.ModelProto) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as folder:
+        return _loaded(model, Path(folder), options)
 
 
 class Probe:
@@ -106,11 +107,14 @@ class Probe:
         self.inputs = [value.name for value in model.graph.input]
         results = [name for node in model.graph.node for name in node.output if name]
         self.names = [name for name in (results if names is None else names) if name not in self.inputs]
-        exposed = onnx.ModelProto()
-        exposed.CopyFrom(model)
+        declared = len(model.graph.output)
         outputs = {value.name for value in model.graph.output}
-        exposed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.names if name not in outputs)
-        self._session = session(exposed)
+        # Exposed for as long as the session takes to read it: a copy would hold a large net twice.
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.names if name not in outputs)
+        try:
+            self._session = session(model)
+        finally:
+            del model.graph.output[declared:]
 
     def run(self, sample: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         """The input and then each named tensor, for one float32 sample."""
@@ -175,5 +179,14 @@ def executed(model: onnx.ModelProto) -> onnx.ModelProto:
         # Large weights stay on disk: a net of 500 MB would be held four times over.
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")
         options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "65536")
-        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        _loaded(model, Path(folder), options)
         return onnx.load(options.optimized_model_filepath, load_external_data=False)
+
+
+def _loaded(model: onnx.ModelProto, folder: Path, options: Any) -> Any:
+    """By way of a file: handed over as bytes, a large net would be held once more for as long as it is read."""
+    import onnxruntime
+
+    file = folder / "net.onnx"
+    file.write_bytes(model.SerializeToString())
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

@@ -54,7 +54,7 @@ def test_a_package_is_unpacked_where_it_is_exported(tmp_path: Path) -> None:
     package.mkdir()
     (package / "Manifest.json").write_text("{}")
     blobs = Blobs(tmp_path / "home")
-    back = blobs.export(blobs.put_bytes(pack(package)), tmp_path / "out" / "net.mlpackage")
+    back = blobs.export(blobs.put_file(pack(package, tmp_path / "packed")), tmp_path / "out" / "net.mlpackage")
     assert (back / "Manifest.json").read_text() == "{}"
 
 

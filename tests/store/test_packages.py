@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -20,25 +21,40 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
+def packed(package: Path) -> bytes:
+    return pack(package, package.parent / "packed").read_bytes()
+
+
 def test_a_package_comes_back_whole(package: Path, tmp_path: Path) -> None:
-    back = unpack(io.BytesIO(pack(package)), tmp_path / "back.mlpackage")
+    back = unpack(io.BytesIO(packed(package)), tmp_path / "back.mlpackage")
     assert (back / "Manifest.json").read_text() == "{}"
     assert (back / "Data" / "weights" / "weight.bin").read_bytes() == b"\0" * 100
 
 
 def test_bytes_depend_on_content_only(package: Path, tmp_path: Path) -> None:
-    first = pack(package)
+    first = packed(package)
     (package / "Manifest.json").touch()
-    assert pack(package) == first
+    assert packed(package) == first
     (package / "Manifest.json").write_text("{ }")
-    assert pack(package) != first
+    assert packed(package) != first
+
+
+def test_large_files_pass_through_piece_by_piece(package: Path) -> None:
+    with (package / "Data" / "weights" / "weight.bin").open("wb") as file:
+        file.truncate(50_000_000)
+    tracemalloc.start()
+    try:
+        pack(package, package.parent / "packed")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_old_package_is_replaced(package: Path, tmp_path: Path) -> None:
     target = tmp_path / "back.mlpackage"
     target.mkdir()
     (target / "old").write_text("old")
-    assert not (unpack(io.BytesIO(pack(package)), target) / "old").exists()
+    assert not (unpack(io.BytesIO(packed(package)), target) / "old").exists()
 
 
 def test_a_damaged_archive_leaves_nothing(tmp_path: Path) -> None:
@@ -58,7 +74,7 @@ def test_names_that_climb_out_stay_inside(tmp_path: Path) -> None:
 
 
 def test_a_package_or_file_is_held_against_its_blob(package: Path, tmp_path: Path) -> None:
-    blob = sha256_bytes(pack(package))
+    blob = sha256_bytes(packed(package))
     assert holds(package, blob)
     (package / "Data" / "weights" / "weight.bin").write_bytes(b"\0" * 99)
     assert not holds(package, blob)

@@ -114,8 +114,7 @@ class _Workshop:
         matched = match_outputs(self.expected, outputs)
         difference = parity(self.expected, outputs, matched)
         self._check_parity(variant, difference)
-        is_package = file.is_dir()
-        blob = self.store.blobs.put_bytes(pack(file)) if is_package else self.store.blobs.put_file(file)
+        blob = self.store.blobs.put_file(pack(file, self.work / "package") if file.is_dir() else file)
         return Artifact(
             variant=variant.id,
             model=variant.model,
