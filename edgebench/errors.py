@@ -32,6 +32,14 @@ import signal
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal does something at, beside new lines and tabs."""
+
+
+def visible(text: str) -> str:
+    """The text with what a terminal would obey spelled out: names of files and cells of tables come from strangers."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 class EdgebenchError(Exception):
     """One line of problem, the thing it is about, and what to do.

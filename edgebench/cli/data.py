@@ -102,6 +102,7 @@ def _described(part: Index, pictures: Survey, spec: ModelSpec | None) -> dict[st
         "widths": pictures.widths,
         "heights": pictures.heights,
         "broken": pictures.broken,
+        "uncroppable": pictures.uncroppable,
         "not_of_the_model": _not_of(part, spec),
     }
 
@@ -142,6 +143,8 @@ def _show_doubts(session: Session, part: Index, pictures: Survey, spec: ModelSpe
         session.say(f"{part.split}: cannot be read: {name}")
     if len(pictures.broken) > NAMED:
         session.say(f"{part.split}: and {len(pictures.broken) - NAMED} more; --json names all")
+    for why, count in pictures.uncroppable.items():
+        session.say(f"{part.split}: {count} of no use to a model with `crop: face_box`: {why}")
     if unknown := _not_of(part, spec):
         counts = ", ".join(f"{label} ({count})" for label, count in unknown.items())
         session.say(f"{part.split}: the model has no class {counts}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from edgebench.errors import EdgebenchError, UsageError, refusal
+from edgebench.errors import EdgebenchError, UsageError, refusal, visible
 
 
 class Stopped(EdgebenchError):
@@ -69,7 +69,7 @@ def _fields(error: EdgebenchError, notes: list[str]) -> dict[str, object]:
 def complain(text: str) -> None:
     """One line on standard error, where anybody can hear it."""
     with suppress(OSError):
-        print(f"edgebench: {text}", file=sys.stderr, flush=True)
+        print(f"edgebench: {visible(text)}", file=sys.stderr, flush=True)
 
 
 def open_streams() -> None:

@@ -10,7 +10,7 @@ import typer
 
 from edgebench.cli.options import Seed
 from edgebench.cli.session import Column, Session
-from edgebench.errors import UsageError
+from edgebench.errors import DataError, NothingMeasured, UsageError
 
 if TYPE_CHECKING:
     from edgebench.metrics.annotator_tables import AgreementScores
@@ -143,9 +143,11 @@ def _of_matrix(path: Path, cells: Scale | None, class_counts: str | None, seed: 
     from edgebench.metrics.csv_tables import read_confusion
 
     table = read_confusion(path, scale=cells)
-    scores = from_confusion(
-        table.matrix, table.labels, scale=table.scale, class_counts=_class_counts(class_counts), seed=seed
-    )
+    counts = _class_counts(class_counts)
+    try:
+        scores = from_confusion(table.matrix, table.labels, scale=table.scale, class_counts=counts, seed=seed)
+    except (DataError, NothingMeasured) as exc:  # it knows of no file
+        raise type(exc)(exc.problem, subject=f"{path}: {exc.subject}", fix=exc.fix) from None
     doubt = "" if cells else " (if they are something else, say so: --cells)"
     return scores, READ_AS[table.scale] + doubt
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from edgebench.errors import visible
 from edgebench.progress import Progress, Silent, Step
 from edgebench.units import duration_text
 
@@ -35,7 +36,7 @@ class _Notes:
 
 def _print(text: str) -> None:
     with suppress(OSError):  # work goes on although nobody can be told
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 class Bars(_Notes):

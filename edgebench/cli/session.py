@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebench.cli.ending import drop, telling
+from edgebench.errors import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,7 +79,7 @@ class Session:
         if not self.json:
             with telling():
                 # A log keeps lines whole; a terminal breaks them between words.
-                self.console.print(text, markup=False, soft_wrap=not sys.stdout.isatty())
+                self.console.print(visible(text), markup=False, soft_wrap=not sys.stdout.isatty())
 
     def detail(self, text: str) -> None:
         """A line for people who asked for more."""
@@ -110,7 +111,7 @@ class Session:
             justify: Any = "right" if columns[place].numeric else "left"
             table.add_column(escape(columns[place].title), justify=justify, overflow="fold")
         for row in rows:
-            table.add_row(*(escape(row[place]) for place in kept))
+            table.add_row(*(escape(visible(row[place])) for place in kept))
         with telling():
             self.console.print(table)
             if left_out := [column.title for place, column in enumerate(columns) if place not in kept]:

@@ -118,9 +118,11 @@ class Annotations:
             values = means(row, values, count)
         usable = np.flatnonzero((label >= 0) | np.isfinite(values).any(axis=1))
         if not len(usable):
-            raise DataError(
-                f"no picture of the {split} part has a usable label", subject=str(folder), fix="check the annotations"
+            why = (
+                f": annotators disagree in {f'all {count}' if tied == count else f'{tied} of {count}'}" if tied else ""
             )
+            fix = "have one more annotator decide" if tied else "check the annotations"
+            raise DataError(f"no picture of the {split} part has a usable label{why}", subject=str(folder), fix=fix)
         counts = {**(dropped or {}), "label without a majority": tied, "no usable label": count - len(usable)}
         whole = len(usable) == count
         return Index(

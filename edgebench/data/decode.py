@@ -189,7 +189,7 @@ def _write(image: Image.Image, box: Box | None, contract: InputContract, out: np
     import numpy as np
     from PIL import Image
 
-    part = image if box is None else image.crop(_whole_pixels(box, image.size))
+    part = image if box is None else image.crop(whole_pixels(box, image.size))
     color = part.convert("L" if contract.color == "gray" else "RGB")
     height, width = contract.size
     scaled = color.resize((width, height), Image.Resampling[contract.resize.upper()])
@@ -197,7 +197,8 @@ def _write(image: Image.Image, box: Box | None, contract: InputContract, out: np
     out[...] = pixels[..., ::-1] if contract.color == "bgr" else pixels
 
 
-def _whole_pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def whole_pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Raises DataError for a box by which nothing of a picture of that size can be cropped."""
     if not all(math.isfinite(edge) for edge in box):
         raise DataError("no box to crop by")
     left, top, right, bottom = (round(edge) for edge in box)

@@ -77,7 +77,10 @@ def _require(folder: Path) -> Path:
 
 @lru_cache(maxsize=16)
 def _usages(table: Path, _: tuple[int, int]) -> frozenset[str]:
-    return frozenset(usage for _, usage, _, _ in _rows(table))
+    usages = frozenset(usage for _, usage, _, _ in _rows(table))
+    if not usages:
+        raise DataError("is empty: it has a header and no rows", subject=str(table), fix="copy the file again")
+    return usages
 
 
 def _rows(table: Path) -> Iterator[tuple[str, str, int, int]]:
@@ -91,6 +94,8 @@ def _rows(table: Path) -> Iterator[tuple[str, str, int, int]]:
     try:
         with table.open("rb") as file:
             header = file.readline()
+            if not header:
+                raise DataError("is empty", subject=str(table), fix="copy the file again")
             names = [name.strip(b' "\r\n\xef\xbb\xbf').decode("latin-1").lower() for name in header.split(b",")]
             if missing := [column for column in COLUMNS if column not in names]:
                 raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ from edgebench.data.cache import stamp
 from edgebench.data.index import SPLITS, VALENCE_AROUSAL, Index, Split
 from edgebench.data.options import FILE, DatasetOptions, inside, read_options
 from edgebench.data.parts import part_names
-from edgebench.data.tables import Cells, has_decimal_commas, rows_of
+from edgebench.data.tables import LISTED, Cells, has_decimal_commas, rows_of
 from edgebench.digests import sha256_json
 from edgebench.errors import DataError
 
@@ -27,7 +27,9 @@ SPLIT = "split"
 GROUPS = ("group", "subject", "clip")
 ANNOTATORS = ("annotator", "rater")
 BOX = ("x", "y", "width", "height")
+BOXES = ("box", "bbox", "face_box")  # one column that holds all four
 LANDMARKS = "landmarks"
+MOST = 10_000  # numbers of the points of a face
 _VOTES = re.compile(r"label_\d+", re.IGNORECASE)
 
 
@@ -74,7 +76,7 @@ class Manifest:
                 inside(images, row.text(header.path), place=place),
                 labels,
                 row.numbers(options),
-                box=row.floats(header.box),
+                box=row.box(),
                 landmarks=row.landmarks(),
                 group=[group] if header.group else (),
                 annotators=[found.know_annotator(name) for name in row.annotators()],
@@ -139,7 +141,7 @@ class Header:
         split = columns.split or _first((SPLIT,), usual)
         group = columns.group or _first(GROUPS, usual)
         annotator = columns.annotator or _first(ANNOTATORS, usual)
-        box = columns.box or (tuple(usual[name] for name in BOX) if set(BOX) <= set(usual) else ())
+        box = _box(columns.box, usual)
         landmarks = columns.landmarks or _first((LANDMARKS,), usual)
         used = {path, split, group, annotator, landmarks, *labels, *votes, *box}
         used |= {usual[name] for name in (*GROUPS, *ANNOTATORS) if name in usual}
@@ -164,11 +166,21 @@ class Header:
 def _check_names(names: Sequence[str], options: DatasetOptions, table: Path) -> None:
     columns = options.columns
     texts = (columns.path, columns.label, columns.split, columns.group, columns.annotator, columns.landmarks)
-    for name in (*texts, *(columns.box or ()), *options.ignore):
+    for name in (*texts, *_box(columns.box, {}), *options.ignore):
         if name is not None and name not in names:
             raise DataError(f"has no column {name!r}", subject=str(table), fix=_known(names))
     if len(set(map(_value_name, names))) != len(names):
         raise DataError("two columns have one name", subject=str(table), fix="rename one")
+
+
+def _box(stated: str | tuple[str, ...] | None, usual: Mapping[str, str]) -> tuple[str, ...]:
+    """Four columns, or the one that holds four numbers; none where the table has no boxes."""
+    if stated is not None:
+        return (stated,) if isinstance(stated, str) else stated
+    if set(BOX) <= set(usual):
+        return tuple(usual[name] for name in BOX)
+    whole = _first(BOXES, usual)
+    return (whole,) if whole else ()
 
 
 def _value_name(column: str) -> str:
@@ -244,22 +256,30 @@ class Row:
                 values[place] = (2 * values[place] - (low + high)) / (high - low)
         return values
 
+    def box(self) -> list[float]:
+        """x, y, width and height; NaN for an empty cell, and nothing where the table has no boxes."""
+        if len(self.header.box) != 1:
+            return self.floats(self.header.box)
+        return self.listed(self.header.box[0], (len(BOX),), "x;y;width;height") or [math.nan] * len(BOX)
+
     def landmarks(self) -> list[float]:
-        """x, y, x, y of each point. The first row's count is everybody's, or an empty cell's NaN."""
+        """Left, top, right and bottom of the points; NaN for an empty cell."""
         if not self.header.landmarks:
             return []
-        text = self.text(self.header.landmarks)
-        try:
-            points = [self.parsed(part) for part in text.rstrip(";").split(";")] if text else [math.nan] * 2
-        except ValueError:
-            points = []
-        if not points or len(points) % 2:
-            raise DataError(
-                f"column {self.header.landmarks!r} holds no points", subject=self.place, fix="write them as x;y;x;y"
-            )
+        points = self.listed(self.header.landmarks, range(0, MOST, 2), "x;y;x;y") or [math.nan] * 2
         xs, ys = points[::2], points[1::2]
         # Cropping asks for their extent only, so that rows may have any number of points.
         return [min(xs), min(ys), max(xs), max(ys)]
+
+    def listed(self, column: str, counts: Container[int], how: str) -> list[float]:
+        """The numbers that one cell holds, as many as there may be."""
+        text = self.text(column).rstrip(LISTED)
+        with suppress(ValueError):
+            numbers = [self.parsed(part) for part in text.split(LISTED)] if text else []
+            if not text or len(numbers) in counts:
+                return numbers
+        fix = f"correct it, or name the column under `ignore` in {FILE}"
+        raise DataError(f"column {column!r}: {text[:40]!r} does not read {how}", subject=self.place, fix=fix)
 
 
 def _values_of_split(table: Path, options: DatasetOptions) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -25,17 +25,20 @@ class Columns(Frozen):
     split: str | None = Field(default=None, description="which part a picture belongs to")
     group: str | None = Field(default=None, description="clip or subject, which calibration and evaluation never share")
     annotator: str | None = Field(default=None, description="who labelled a picture, where several did")
-    box: Annotated[tuple[str, ...], Field(min_length=4, max_length=4)] | None = Field(
-        default=None, description="x, y, width and height of the face in pixels"
+    box: str | Annotated[tuple[str, ...], Field(min_length=4, max_length=4)] | None = Field(
+        default=None,
+        description="x, y, width and height of the face in pixels: four columns, or one of lists or x;y;width;height",
     )
-    landmarks: str | None = Field(default=None, description="points as x;y;x;y in pixels")
+    landmarks: str | None = Field(default=None, description="points in pixels: lists, or x;y;x;y")
 
 
 class Splits(Frozen):
     """Which value of the column, or which folder, is which part."""
 
-    training: str | None = None
-    validation: str | None = None
+    training: str | None = Field(
+        default=None, description="what calibrates and trains; by default `train` and the like"
+    )
+    validation: str | None = Field(default=None, description="what evaluates; by default `val`, `test` and the like")
 
     @model_validator(mode="after")
     def _parts_differ(self) -> Splits:
@@ -45,11 +48,13 @@ class Splits(Frozen):
 
 
 class DatasetOptions(Frozen):
+    """What the files of a data set do not tell, or tell in other words than usual."""
+
     layout: str | None = Field(default=None, description="how the folder is to be read, where that is not plain")
     manifest: str | None = Field(default=None, description="the table, by default manifest.csv or manifest.parquet")
     images: str = Field(default=".", description="folder below which the pictures lie")
     columns: Columns = Columns()
-    ignore: tuple[str, ...] = Field(default=(), description="columns that are no labels")
+    ignore: tuple[str, ...] = Field(default=(), description="columns that are neither labels nor targets")
     labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
         default=None, description="classes in their order; by default by name"
     )
@@ -67,6 +72,11 @@ class DatasetOptions(Frozen):
         if twice := [label for label, count in Counter(self.labels).items() if count > 1]:
             raise ValueError(f"`labels` names {twice[0]!r} twice")
         return self
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of `dataset.yaml`, so that an editor completes and checks it."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **DatasetOptions.model_json_schema()}
 
 
 def read_options(folder: Path) -> DatasetOptions:

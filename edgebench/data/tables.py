@@ -10,6 +10,8 @@ from edgebench.errors import DataError, MissingPackage
 
 SUFFIXES = (".csv", ".parquet")
 DIVIDERS = ",;\t"
+LISTED = ";"
+"""Between the numbers that one cell holds."""
 
 Cells = list[str]
 
@@ -69,6 +71,13 @@ def _parquet_rows(table: Path) -> Iterator[tuple[str, Cells]]:
             for batch in file.iter_batches(batch_size=4096):
                 for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     number += 1
-                    yield f"{table}, row {number}", ["" if value is None else str(value) for value in values]
+                    yield f"{table}, row {number}", [_written(value) for value in values]
     except (pa.ArrowException, OSError) as exc:
         raise DataError(f"is not a Parquet table: {exc}", subject=str(table), fix="copy the file again") from exc
+
+
+def _written(value: object) -> str:
+    """As a cell of a CSV says it: nothing for what is absent, a;b;c for a list, and for lists of pairs."""
+    if isinstance(value, list | tuple):
+        return LISTED.join(map(_written, value))
+    return "" if value is None else str(value)

@@ -100,12 +100,20 @@ def load_source(spec: ModelSpec, folder: Path | None = None, *, known_as: str | 
         ModelFileError: the file is damaged, of another format, does not fit the spec, or is no longer the one
             whose fingerprint was taken.
     """
+    if not spec.has_random_weights:
+        refuse_empty(spec.source_file(folder))
     source: Source = resolve(LOADERS, type(spec.source).__name__, kind="source")(spec, folder)
     # Asked after loading, so that whatever replaced the file before that is seen.
     if known_as is not None and fingerprint(spec, folder) != known_as:
         subject = spec.name if spec.has_random_weights else str(spec.source_file(folder))
         raise ModelFileError("changed while it was in use", subject=subject, fix="run again")
     return source
+
+
+def refuse_empty(path: Path) -> None:
+    """Every reader says it in words of its own."""
+    if path.is_file() and not path.stat().st_size:
+        raise ModelFileError("is empty", subject=str(path), fix="fetch or save it again")
 
 
 def fingerprint(spec: ModelSpec, folder: Path | None = None) -> str:

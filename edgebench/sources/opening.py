@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebench.errors import ModelFileError
 from edgebench.registry import resolve
-from edgebench.sources import onnx, tflite
+from edgebench.sources import onnx, refuse_empty, tflite
 from edgebench.sources.border import translated
 from edgebench.sources.contract import Shape
 from edgebench.sources.keras import load_archive, named_outputs
@@ -75,6 +75,7 @@ def recognize(path: Path) -> str:
         if (path / "saved_model.pb").is_file():
             return "saved_model"
         raise ModelFileError("holds no saved_model.pb", subject=str(path), fix=f"name {READ}")
+    refuse_empty(path)
     with path.open("rb") as file:
         head = file.read(8)
     if head == HDF5:

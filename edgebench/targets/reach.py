@@ -53,7 +53,7 @@ def _obstacle(format_name: str, framework_name: str) -> str | None:
     try:
         _target(format_name).tools(framework_name)
     except ConversionError as exc:
-        return exc.problem
+        return f"{exc.problem} (fix: {exc.fix})"
     except MissingPackage as exc:
         return f"{exc.subject} {exc.problem}"
     return None

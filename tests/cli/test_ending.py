@@ -167,3 +167,8 @@ def test_names_that_a_terminal_cannot_spell_are_escaped(tmp_path: Path, variable
         assert "Traceback" not in answer.stderr
         assert "bug" not in answer.stderr
         assert answer.returncode == (2 if line.endswith("日本") else 0)
+
+
+def test_what_a_terminal_would_obey_is_spelled_out(capsys: Captured) -> None:
+    end(ConversionError("has no\n\x1b[2Jsuch\x00", subject="a\u202eb"), json=False, debug=False)
+    assert capsys.readouterr().err == "edgebench: a\\u202eb: has no\n\\x1b[2Jsuch\\x00\n"

@@ -149,7 +149,8 @@ def test_a_project_of_one_s_own_is_found(edgebench: Edgebench, tmp_path: Path) -
 
 def test_schemas_are_written(edgebench: Edgebench, tmp_path: Path) -> None:
     assert edgebench("schema", "--out", "here").returncode == 0
-    assert json.loads((tmp_path / "here" / "model_spec.schema.json").read_text())["$schema"]
+    for name in ("model_spec", "device_spec", "dataset"):
+        assert json.loads((tmp_path / "here" / f"{name}.schema.json").read_text())["$schema"]
 
 
 def test_drawn_faces_are_shown_for_what_they_are(edgebench: Edgebench, tmp_path: Path) -> None:

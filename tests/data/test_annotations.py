@@ -96,3 +96,15 @@ def test_one_annotator_has_nobody_to_agree_with() -> None:
     found = Annotations()
     found.add("a", [found.know("x", "here")])
     assert index_of(found).agreement == {}
+
+
+def test_annotators_who_never_agree_are_named_as_the_reason() -> None:
+    found = Annotations()
+    for file in ("a", "b"):
+        for label in ("x", "y"):
+            found.add(file, [found.know(label, "here")])
+    with pytest.raises(DataError, match="has a usable label: annotators disagree in all 2"):
+        index_of(found)
+    found.add("c")
+    with pytest.raises(DataError, match="has a usable label: annotators disagree in 2 of 3"):
+        index_of(found)

@@ -92,3 +92,15 @@ def test_pixels_that_are_no_picture_are_named_with_their_row(
     index = open_index(fer2013(f"1,{bad},PublicTest", row(1, 1, "PublicTest")), "validation", cache=cache)
     with pytest.raises(DataError, match=r"1 of 2 pictures cannot be read: fer2013.csv:2 \(holds no square"):
         load_samples(index, contract(), cache=cache)
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "is empty"), ("emotion,pixels,Usage\n", "a header and no rows")])
+def test_a_table_without_pictures_is_named_as_empty(
+    fer2013: Callable[..., Path], cache: Path, text: str, said: str
+) -> None:
+    folder = fer2013()
+    (folder / "fer2013.csv").write_text(text)
+    with pytest.raises(DataError, match=rf"fer2013\.csv: is empty.*{said.removeprefix('is empty')}"):
+        find_splits(folder)
+    with pytest.raises(DataError, match=r"fer2013\.csv: is empty"):
+        open_index(folder, "validation", cache=cache)

@@ -101,6 +101,22 @@ affect_range: [0, 10]
     assert index.root == folder / "crops"
 
 
+def test_the_example_of_the_readme_reads_a_strangers_table(write: Callable[..., Path], tmp_path: Path) -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    (example,) = (block for block in readme.split("```yaml\n")[1:] if "dataset.schema.json" in block)
+    folder = write(
+        "row_id,file_name,emotion_en,fold,person,left,top,w,h,certainty,age",
+        "r1,1.png,happy,dev,p1,1,2,3,4,sure,31",
+        "r2,2.png,sad,heldout,p2,1,2,3,4,unsure,29",
+        options=example.partition("```")[0],
+        table="faces_v2.csv",
+    )
+    index = read(folder, tmp_path)
+    assert (index.labels, index.classes.tolist()) == (("neutral", "happy", "sad"), [2])
+    assert (index.value_names, index.root) == (("age",), folder / "pictures")
+    assert read(folder, tmp_path, "training").files == ("1.png",)
+
+
 @pytest.mark.parametrize(("column", "options"), [("group", ""), ("clip", ""), ("who", "columns: {group: who}")])
 def test_rows_of_a_clip_or_subject_are_a_group_of_the_same_number_in_every_part(
     write: Callable[..., Path], tmp_path: Path, column: str, options: str
@@ -279,6 +295,35 @@ def test_options_that_contradict_themselves_are_refused(
 ) -> None:
     with pytest.raises(SpecError, match=said):
         read(write("path,label", "a.png,x", options=options), tmp_path)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize(("name", "options"), [("bbox", ""), ("where", "columns: {box: where}")])
+def test_a_box_and_landmarks_may_be_lists_of_parquet(
+    write: Callable[..., Path], tmp_path: Path, pairs: bool, name: str, options: str
+) -> None:
+    folder = write("path", "a.png", "b.png", options=options)
+    points = [[1.0, 2.0], [5.0, 4.0], [3.0, 9.0]]
+    columns = {
+        "path": ["a.png", "b.png"],
+        "label": ["x", "y"],
+        name: [[1.0, 2.0, 3.0, 4.0], None],
+        "landmarks": [points if pairs else [number for point in points for number in point], None],
+    }
+    (folder / "manifest.csv").unlink()
+    parquet.write_table(pyarrow.table(columns), folder / "manifest.parquet")
+    index = read(folder, tmp_path)
+    assert index.face_box is not None
+    assert index.landmarks is not None
+    np.testing.assert_equal(index.face_box, [[1, 2, 3, 4], [np.nan] * 4])
+    np.testing.assert_equal(index.landmarks[0], [[1, 2], [5, 9]])
+    assert np.isnan(index.landmarks[1]).all()
+
+
+def test_a_box_in_one_cell_has_four_numbers(write: Callable[..., Path], tmp_path: Path) -> None:
+    assert read(write("path,label,box", "a.png,x,1;2;3;4"), tmp_path).face_box.tolist() == [[1, 2, 3, 4]]
+    with pytest.raises(DataError, match=r"manifest\.csv:2: column 'box': '1;2;3' does not read x;y;width;height"):
+        read(write("path,label,box", "a.png,x,1;2;3"), tmp_path)
 
 
 def test_a_parquet_table_is_the_same_set(write: Callable[..., Path], tmp_path: Path) -> None:

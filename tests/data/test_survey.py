@@ -85,3 +85,17 @@ def test_a_sheet_of_unlabelled_pictures_shows_their_numbers(
     samples = load_samples(open_index(tmp_path, "validation", cache=cache), contract(), cache=cache)
     caption = np.asarray(contact_sheet(samples).convert("L"))[-CAPTION + 2 :, :104]
     assert caption.min() < 128
+
+
+def test_faces_whose_box_no_model_could_crop_by_are_counted(tmp_path: Path, cache: Path) -> None:
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.png")
+    boxes = ("2,2,5,5", "18,8,9,9", "30,2,5,5", "3,30,5,5", "2,2,0,5", ",,,")
+    rows = [f"a.png,x,{box}" for box in boxes]
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,label,x,y,width,height", *rows]))
+    found = survey(open_index(tmp_path, "validation", cache=cache))
+    assert found.broken == ()
+    assert found.uncroppable == {
+        "the box to crop by lies outside of the picture": 2,
+        "the box to crop by is empty": 1,
+        "no box to crop by": 1,
+    }

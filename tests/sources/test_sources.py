@@ -6,6 +6,7 @@ import pytest
 
 from edgebench.errors import ModelFileError, SpecError, UnknownName
 from edgebench.sources import fingerprint, load_source, size_bytes
+from edgebench.sources.opening import recognize
 from edgebench.specs.catalog import load_model
 from edgebench.zoo import ARCHITECTURES, Architecture, architecture
 
@@ -109,3 +110,12 @@ def test_the_size_of_a_source_is_that_of_its_files_or_what_the_zoo_states(spec_o
     assert size_bytes(spec_of(saved_model="saved"), tmp_path) == 7
     assert size_bytes(spec_of(architecture="ulloa_vgg11_bn", weights="random")) == 515_120_136
     assert size_bytes(spec_of(architecture="reyna", weights="random")) == 0
+
+
+@pytest.mark.parametrize("name", ["net.keras", "net.h5", "net.onnx", "net.tflite", "net.pt2", "net.pth"])
+def test_an_empty_file_is_called_so_whatever_its_kind(keras_spec, tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ModelFileError, match=r"net\.\w+: is empty"):
+        load_source(keras_spec(name), tmp_path)
+    with pytest.raises(ModelFileError, match=r"net\.\w+: is empty"):
+        recognize(tmp_path / name)

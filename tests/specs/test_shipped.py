@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edgebench.data.options import json_schema
 from edgebench.specs.catalog import devices, models
 from edgebench.specs.schema import json_schemas
 
@@ -43,10 +44,11 @@ def test_every_budget_has_room_for_the_float_variants_of_its_own_net() -> None:
     assert {name: held[name] for name in held if held[name] < needed[name]} == {}
 
 
-@pytest.mark.parametrize("name", ["model_spec", "device_spec"])
+@pytest.mark.parametrize("name", ["model_spec", "device_spec", "dataset"])
 def test_committed_schemas_are_those_that_edgebench_writes(name: str) -> None:
     committed = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
-    assert committed == json_schemas()[name], "run `edgebench schema` and commit"
+    written = {**json_schemas(), "dataset": json_schema()}
+    assert committed == written[name], "run `edgebench schema` and commit"
 
 
 @pytest.mark.parametrize("room", ["model_specs", "devices"])

@@ -19,6 +19,9 @@ from edgebench.specs.catalog import devices
 from edgebench.specs.model import ModelSpec
 from edgebench.specs.variant import FORMATS, RECIPES, Variant, source_id
 
+NAMED = 5
+"""Models of other projects that are named."""
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -135,17 +138,22 @@ class Shelf:
         if not chosen:
             fix = "run `edgebench quantize`, `evaluate` or `run` first"
             raise NothingMeasured("the store holds no artifact", fix=fix)
-        held, left_out = [], {}
+        held, left_out, elsewhere = [], {}, []
         for model in chosen:
             try:
                 held.append(self.holding(workspace, model))
             except EdgebenchError as exc:
                 if models and strict:
                     raise
-                # Reports are passed on: what the error says of the user's folders is for the terminal only.
-                workspace.progress.note(f"{model} is left out: {exc}")
                 gone = isinstance(exc, UnknownName) and exc.subject == repr(model)
+                if gone and not models:
+                    elsewhere.append(model)
+                else:
+                    # Reports are passed on: what the error says of the user's folders is for the terminal only.
+                    workspace.progress.note(f"{model} is left out: {exc}")
                 left_out[model] = "it has no spec" if gone else "its spec or its weights cannot be read"
+        if elsewhere:
+            workspace.progress.note(f"left out, as no spec is here: {_few(elsewhere)}")
         return held, left_out
 
     def holding(self, workspace: Workspace, model: str) -> Holding:
@@ -268,6 +276,12 @@ class Shelf:
             if found:
                 best = max(best, ((len(blocks) >= job.blocks, len(found), place), found), key=lambda each: each[0])
         return best[1]
+
+
+def _few(models: Sequence[str]) -> str:
+    """The first of them, for a store of many projects holds many."""
+    more = len(models) - NAMED
+    return ", ".join(models[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _order(variant: str) -> tuple[int, int]:

@@ -60,7 +60,8 @@ def _try_haar(file: Path) -> None:
 def _try_yunet(file: Path) -> None:
     import cv2
 
-    with _loading("YuNet", file):
+    # Its reason is in what it raises; its log would say the same five times more, on our standard error.
+    with _quiet(cv2), _loading("YuNet", file):
         cv2.FaceDetectorYN.create(str(file), "", (SIDE, SIDE)).detect(_empty((SIDE, SIDE, 3), "uint8"))
 
 
@@ -88,6 +89,16 @@ def _empty(shape: tuple[int, ...], dtype: str) -> Any:
     import numpy as np
 
     return np.zeros(shape, dtype)
+
+
+@contextlib.contextmanager
+def _quiet(cv2: Any) -> Iterator[None]:
+    log = cv2.utils.logging
+    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from edgebench.pipeline.measure import measure
 from edgebench.pipeline.quantize import quantize
 from edgebench.pipeline.report import report
 from edgebench.pipeline.workspace import Workspace
+from edgebench.progress import Silent
 from edgebench.records.evaluation import Evaluation
 from edgebench.records.results import VariantResult
 from edgebench.specs.bench import BenchSettings
@@ -167,6 +169,20 @@ def test_a_model_that_is_gone_stands_in_no_other_s_way(two_models: Workspace) ->
     assert left_out.text == "other: it has no spec"
     with pytest.raises(UnknownName):
         gather(two_models, ["tiny", "other"])
+
+
+def test_models_of_other_projects_are_one_short_note(two_models: Workspace) -> None:
+    said: list[str] = []
+
+    class Notes(Silent):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    for name in ("other", "tiny"):
+        (two_models.model_dirs[0] / f"{name}.yaml").unlink()
+    with pytest.raises(NothingMeasured):
+        gather(replace(two_models, progress=Notes()))
+    assert said == ["left out, as no spec is here: tiny, other"]
 
 
 def test_why_a_model_is_left_out_tells_nothing_of_the_user_s_folders(two_models: Workspace) -> None:

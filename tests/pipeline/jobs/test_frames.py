@@ -7,6 +7,7 @@ import pytest
 
 from edgebench.data.frames import draw_frame
 from edgebench.errors import DataError, UnknownName, UsageError
+from edgebench.pipeline.jobs.frame_trials import check_detector
 from edgebench.pipeline.jobs.frames import detector_of, frames_of, free_size, usable
 from edgebench.pipeline.workspace import Workspace
 
@@ -148,6 +149,15 @@ def test_what_is_no_centerface_is_refused_here(here: Workspace, tmp_path: Path) 
     (tmp_path / "notes.onnx").write_text("no weights")
     with pytest.raises(DataError, match="no ONNX model with one input"):
         free_size(here, detector_of(f"centerface={tmp_path / 'notes.onnx'}"))
+
+
+def test_a_refused_yunet_is_one_line_without_the_log_of_opencv(
+    here: Workspace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    net = centerface(tmp_path, maps=(1, 2, 2, 10))
+    with pytest.raises(DataError, match="is no YuNet"):
+        check_detector("yunet", net)
+    assert capfd.readouterr().err == ""
 
 
 def test_detectors_are_tried_here(here: Workspace, tmp_path: Path) -> None:
