@@ -175,7 +175,7 @@ def test_a_power_cut_in_a_transfer_costs_what_was_not_on_the_disk(desk: Desk, tm
     desk.board.poor_link(rate_mbit=20)
 
     def cut(done: int, total: int) -> None:
-        if done > 10 * MIB and desk.board.process:
+        if done > 14 * MIB and desk.board.process:
             desk.board.root("sync")
             desk.board.power_cut()
 
