@@ -42,10 +42,9 @@ mkdir -m 755 -p /run/sshd
 chown 1000:1000 /home/pi
 chmod 600 /etc/ssh/host_ed25519
 hostname -F /etc/hostname
-ip link set lo up
-ip link set eth0 up
+for each in lo eth0 eth1; do ip link set $each up; done
 ip address add 10.0.2.15/24 dev eth0
-ip route add default via 10.0.2.2
+ip address add 10.0.3.15/24 dev eth1
 """
 # As systemd does: everybody is asked to end, and has a while to.
 HALT = """#!/bin/sh
@@ -92,6 +91,8 @@ class Guest:
 
 def guest() -> Guest:
     """A system that boots to sshd; user pi, number 1000. It expects the board's own files in /board of its first root.
+
+    It has two network cards: 10.0.2.15 and, for the tests themselves, 10.0.3.15.
 
     Raises:
         Unavailable: it is not in the cache and cannot be built here.

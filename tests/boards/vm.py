@@ -43,10 +43,12 @@ class Virtual(Board):
     Args:
         disk: has no name, so that it goes with the test's process as well.
         root_key: what the tests, and nobody else, log in with as root.
+        root_port: of a way of their own, which no poor link lies on.
     """
 
     disk: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     root_key: Path = Path()
+    root_port: int = 0
     name: str = "raspberrypi"
 
     def start(self) -> None:
@@ -94,7 +96,7 @@ class Virtual(Board):
             "-o",
             "BatchMode=yes",
         ]
-        where = ["-F", "/dev/null", "-p", str(self.port), "-i", str(self.root_key), f"root@{self.host}"]
+        where = ["-F", "/dev/null", "-p", str(self.root_port), "-i", str(self.root_key), f"root@{self.host}"]
         done = subprocess.run(
             ["ssh", *options, *where, command],
             stdin=subprocess.DEVNULL,
@@ -145,6 +147,7 @@ class Virtual(Board):
     def _machine(self, made: guest.Guest) -> list[str]:
         drive = f"if=none,id=disk,file={_path(self.disk)},format=raw,cache=writeback"
         network = f"user,id=net,restrict=on,hostfwd=tcp:{self.host}:{self.port}-:22"
+        side = f"user,id=side,net=10.0.3.0/24,restrict=on,hostfwd=tcp:{self.host}:{self.root_port}-10.0.3.15:22"
         return [
             *("-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", str(MEMORY_MIB), "-accel", "tcg,thread=multi"),
             *("-nodefaults", "-display", "none", "-serial", f"file:{self.folder}/console.log"),
@@ -152,6 +155,7 @@ class Virtual(Board):
             *("-append", "console=ttyAMA0 quiet loglevel=3 panic=-1"),
             *("-drive", drive, "-device", "virtio-blk-pci,drive=disk,romfile="),
             *("-netdev", network, "-device", "virtio-net-pci,netdev=net,romfile="),
+            *("-netdev", side, "-device", "virtio-net-pci,netdev=side,romfile="),
         ]
 
     def _await(self, ready: Callable[[], bool]) -> None:
@@ -199,9 +203,7 @@ def virtual(folder: Path, *, name: str = "raspberrypi") -> Iterator[Virtual]:
     folder.mkdir(parents=True)
     for key in ("host_ed25519", "client_ed25519", "root_ed25519"):
         make_key(folder / key)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port, root_port = _free_ports()
     with tempfile.TemporaryFile(dir=folder) as disk:
         board = Virtual(
             folder,
@@ -211,16 +213,24 @@ def virtual(folder: Path, *, name: str = "raspberrypi") -> Iterator[Virtual]:
             Path("/home/pi"),
             disk=disk,
             root_key=folder / "root_ed25519",
+            root_port=root_port,
             name=name,
         )
         subprocess.run(["cp", "--sparse=always", guest.guest().disk, _path(disk)], check=True)
-        (folder / "known_hosts").write_text(board.host_key)
+        (folder / "known_hosts").write_text(board.host_key + board.host_key.replace(str(port), str(root_port)))
         (folder / "first_root").write_bytes(guest.guest().first_root.read_bytes() + _own_files(board))
         try:
             board.start()
             yield board
         finally:
             board.power_cut()
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _own_files(board: Virtual) -> bytes:

@@ -62,13 +62,13 @@ class Desk:
 
     board: Virtual
     folder: Path
-    kept: Workspace
+    models: Path
     faces: Path
 
     def workspace(self, listener: Listener | None = None) -> Workspace:
         return Workspace.open(
-            home=self.kept.store.home,
-            model_dirs=self.kept.model_dirs,
+            home=self.folder / "home",
+            model_dirs=[self.models],
             device_dirs=[self.folder / "devices"],
             jobs=2,
             progress=listener or Listener(),
@@ -108,25 +108,11 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Workspace:
-    """A store that the tests share: each of their jobs is another one."""
-    home = tmp_path_factory.mktemp("on_vm") / "home"
-    return Workspace.open(home=home, model_dirs=[project / "model_specs"])
-
-
-@pytest.fixture
-def desk(
-    kept: Workspace,
-    virtual_board: Virtual,
-    faces: Path,
-    aarch64_wheels: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
-    """A board whose key is trusted, and with the runtime on it; only the first test has to wait for that."""
-    folder, board = tmp_path, virtual_board
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+def prepared(
+    vm_board: Virtual, project: Path, faces: Path, aarch64_wheels: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    """The board's key is trusted, and the runtime is on it. The store is shared: each test's job is another one."""
+    folder, board = tmp_path_factory.mktemp("on_vm"), vm_board
     (folder / "devices").mkdir()
     (folder / "config").mkdir()
     ssh = {"host": board.host, "port": board.port, "user": board.user, "key": str(board.key)}
@@ -139,11 +125,21 @@ def desk(
         "emulated": True,
     }
     (folder / "devices" / "pi.yaml").write_text(json.dumps(stated))
-    mine = Desk(board, folder, kept, faces)
-    for found in shown_keys(mine.workspace().device("pi")):
-        accept(found)
-    set_up(mine.workspace(), "pi", wheels=aarch64_wheels)
-    return mine
+    mine = Desk(board, folder, project / "model_specs", faces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        patch.delenv("SSH_AUTH_SOCK", raising=False)
+        for found in shown_keys(mine.workspace().device("pi")):
+            assert found.state == "new"
+            accept(found)
+        set_up(mine.workspace(), "pi", wheels=aarch64_wheels)
+        yield mine
+
+
+@pytest.fixture
+def desk(prepared: Desk, virtual_board: Virtual) -> Desk:
+    """The board is up and well linked."""
+    return prepared
 
 
 def test_the_whole_way_gives_the_answers_of_the_host(desk: Desk) -> None:
@@ -180,7 +176,7 @@ def test_a_power_cut_in_a_transfer_costs_what_was_not_on_the_disk(desk: Desk, tm
     desk.board.poor_link(rate_mbit=20)
 
     def cut(done: int, total: int) -> None:
-        if done > 10 * MIB and desk.board.process:
+        if done > 14 * MIB and desk.board.process:
             desk.board.root("sync")
             desk.board.power_cut()
 
