@@ -152,11 +152,18 @@ def test_what_is_no_centerface_is_refused_here(here: Workspace, tmp_path: Path) 
 
 
 def test_a_refused_yunet_is_one_line_without_the_log_of_opencv(
-    here: Workspace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    net = centerface(tmp_path, maps=(1, 2, 2, 10))
+    import onnx
+    from onnx import helper
+
+    ends = [helper.make_tensor_value_info(name, 1, [1, 3, 32, 32]) for name in ("image", "out")]
+    graph = helper.make_graph([helper.make_node("NoSuchLayer", ["image"], ["out"])], "net", ends[:1], ends[1:])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "net.onnx"
+    )
     with pytest.raises(DataError, match="is no YuNet"):
-        check_detector("yunet", net)
+        check_detector("yunet", tmp_path / "net.onnx")
     assert capfd.readouterr().err == ""
 
 
