@@ -113,7 +113,7 @@ def test_who_uses_a_board_is_told_as_far_as_known() -> None:
 
 
 def test_a_pool_is_told_as_one_and_its_boards_are_named(tmp_path) -> None:
-    (tmp_path / "farm.yaml").write_text("pool: [one, two]\n")
+    (tmp_path / "shelf.yaml").write_text("pool: [one, two]\n")
     workspace = Workspace.open(home=tmp_path / "store", device_dirs=[tmp_path])
-    with pytest.raises(UsageError, match=r"farm: is a pool .*one of its boards: one, two"):
-        another_machine(workspace, "farm")
+    with pytest.raises(UsageError, match=r"shelf: is a pool .*one of its boards: one, two"):
+        another_machine(workspace, "shelf")
