@@ -15,6 +15,7 @@ from edgebench.targets import Converter, RunnableFile, onnx_graph
 from edgebench.targets.border import converting, reading, versions
 from edgebench.targets.converters import convert, converter
 from edgebench.targets.coreml_activations import activation_ranges, quantize_program
+from edgebench.targets.coreml_overflow import lean_overflow_check
 from edgebench.targets.coreml_package import load_program, main_function, program_of, restart_names, save_package
 from edgebench.targets.coreml_reference import float_tensors, translate, translate_program
 from edgebench.targets.keras_graph import frozen_function
@@ -44,16 +45,17 @@ def to_package(model: Any, folder: Path, *, source: str = "milinternal", precisi
     passes = coremltools.PassPipeline.DEFAULT
     passes.remove_passes({INEXACT_PASS})
     restart_names()
-    return coremltools.convert(
-        model,
-        source=source,
-        convert_to="mlprogram",
-        compute_precision=coremltools.precision[precision],
-        minimum_deployment_target=coremltools.target.iOS17,
-        pass_pipeline=passes,
-        skip_model_load=True,
-        package_dir=str(folder / f"{len(list(folder.iterdir()))}.mlpackage"),
-    )
+    with lean_overflow_check():
+        return coremltools.convert(
+            model,
+            source=source,
+            convert_to="mlprogram",
+            compute_precision=coremltools.precision[precision],
+            minimum_deployment_target=coremltools.target.iOS17,
+            pass_pipeline=passes,
+            skip_model_load=True,
+            package_dir=str(folder / f"{len(list(folder.iterdir()))}.mlpackage"),
+        )
 
 
 def half(float_file: Path, folder: Path, calibration: Sequence[np.ndarray] | None) -> Any:
