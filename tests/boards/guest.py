@@ -19,6 +19,7 @@ DISK_MIB = 1500
 MODULES = (
     *("virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"),
     *("failover", "net_failover", "virtio_net", "sch_netem", "ifb", "act_mirred", "sch_ingress", "cls_matchall"),
+    *("sch_prio", "cls_u32"),
 )
 EMULATOR_SUITE = "trixie"
 # Runs in the first root, which is gone with the last line. /board is this board's own.

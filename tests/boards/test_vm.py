@@ -82,7 +82,7 @@ def test_a_loss_is_one_of_each_way(virtual_board: Virtual) -> None:
     virtual_board.poor_link(loss_percent=20)
     banner_s(virtual_board)
     for device in ("eth0", "ifb0"):
-        told = virtual_board.root(f"tc -s qdisc show dev {device} root")
+        told = virtual_board.root(f"tc -s qdisc show dev {device} parent 1:2")
         assert int(told.partition("dropped ")[2].split(",")[0]) > 0, told
 
 

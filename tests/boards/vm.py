@@ -115,15 +115,21 @@ class Virtual(Board):
         return ""
 
     def poor_link(self, *, delay_ms: int = 0, loss_percent: float = 0, rate_mbit: float = 0) -> None:
-        """Each way, from now on until `good_link`."""
-        netem = f"netem limit 10000 delay {delay_ms}ms loss {loss_percent}%" + (
-            f" rate {rate_mbit}mbit" if rate_mbit else ""
+        """Each way, from now on until `good_link`. The first packets of a connection are late, but never lost: of 60
+        connections under a loss of 15 % two stayed dead for a minute where these were lost as well, and none where not.
+        """
+        netem = f"netem limit 10000 delay {delay_ms}ms" + (f" rate {rate_mbit}mbit" if rate_mbit else "")
+        first = "protocol ip u32 match u8 0x02 0x02 at nexthdr+13"  # SYN
+        poor = (
+            f"tc qdisc add dev $each root handle 1: prio bands 2 priomap{16 * ' 1'};"
+            f"tc filter add dev $each parent 1: {first} flowid 1:1;"
+            f"tc qdisc add dev $each parent 1:1 {netem}; tc qdisc add dev $each parent 1:2 {netem} loss {loss_percent}%"
         )
         # What comes in takes the way out of a device of its own, ifb0.
         self.root(
             "set -e; ip link set ifb0 up; tc qdisc add dev eth0 ingress;"
             "tc filter add dev eth0 ingress matchall action mirred egress redirect dev ifb0;"
-            f"tc qdisc add dev ifb0 root {netem}; tc qdisc add dev eth0 root {netem}"
+            f"for each in ifb0 eth0; do {poor}; done"
         )
 
     def good_link(self) -> None:
