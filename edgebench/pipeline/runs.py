@@ -46,7 +46,7 @@ def runs(workspace: Workspace) -> tuple[Run, ...]:
     with ThreadPoolExecutor(max(1, len(devices))) as pool:
         told = dict(zip(devices, pool.map(lambda device: _told(workspace, device), devices), strict=True))
     every = tuple(_run(workspace, ticket, told[ticket.device]) for ticket in found)
-    return tuple(_sent_now(run) if run.job in _newest(found) else run for run in every)
+    return tuple(_sent_now(workspace, run) if run.job in _newest(found) else run for run in every)
 
 
 def attach(workspace: Workspace, job: str = "") -> Measured:
@@ -157,9 +157,9 @@ def _newest(found: Sequence[Ticket]) -> set[str]:
     return set({ticket.device: ticket.job for ticket in reversed(found)}.values())
 
 
-def _sent_now(run: Run) -> Run:
+def _sent_now(workspace: Workspace, run: Run) -> Run:
     """A command that holds the device while nothing runs there is still on its way to begin it."""
-    waits = run.state == "interrupted" and is_leased(run.device)
+    waits = run.state == "interrupted" and is_leased(workspace.device(run.device))
     return run.model_copy(update={"state": "being sent"}) if waits else run
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edgebench.digests import sha256_bytes
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
+from edgebench.transports.ssh_address import address_of
 
 
 @contextmanager
@@ -18,7 +20,7 @@ def lease(workspace: Workspace, spec: DeviceSpec) -> Iterator[None]:
     """Waits for the device and holds it; the system lets go of the lock however this process ends."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(_file(spec.name))
+    lock = FileLock(_file(spec))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -30,10 +32,10 @@ def lease(workspace: Workspace, spec: DeviceSpec) -> Iterator[None]:
         lock.release()
 
 
-def is_leased(device: str) -> bool:
+def is_leased(spec: DeviceSpec) -> bool:
     """True while a command on this machine is at work on the device."""
     try:
-        with _file(device).open("rb") as file:
+        with _file(spec).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -42,5 +44,7 @@ def is_leased(device: str) -> bool:
     return False
 
 
-def _file(device: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"edgebench-{os.getuid()}-{device}.lock"
+def _file(spec: DeviceSpec) -> Path:
+    """Of a board by where it is: two projects may call it by two names, or two boards by one."""
+    board = spec.name if spec.transport == "local" else sha256_bytes(address_of(spec).place.encode())[:16]
+    return Path(tempfile.gettempdir()) / f"edgebench-{os.getuid()}-{board}.lock"
