@@ -69,7 +69,7 @@ def test_one_model_that_does_not_fit_stands_in_no_others_way(fresh: Workspace) -
 def test_a_factory_that_is_not_there_is_named_where_it_is_stated(fresh: Workspace) -> None:
     pytest.importorskip("torch")
     folder: Path = fresh.model_dirs[0]
-    (folder / "net.pth").write_bytes(b"")
+    (folder / "net.pth").write_bytes(b"weights")
     (folder / "net.yaml").write_text(
         "source:\n  torch:\n    module: gone.py:Net\n    state_dict: net.pth\n"
         "input: {size: [24, 24], range: [0, 1]}\nheads: [{kind: valence_arousal, name: va}]\n"

@@ -126,7 +126,7 @@ def test_weights_alone_are_refused(small_net, load, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "said"), [(b"", "no HDF5 file"), (b"hello", "no HDF5 file"), (b"PK\x03\x04rest", "a zip archive")]
+    ("data", "said"), [(b"", "empty"), (b"hello", "no HDF5 file"), (b"PK\x03\x04rest", "a zip archive")]
 )
 def test_other_files_are_refused_by_what_they_are(load, tmp_path, data, said):
     (tmp_path / "net.h5").write_bytes(data)

@@ -32,7 +32,7 @@ def test_kinds_are_recognized_by_content(tmp_path, file, small_net, onnx_net, tf
     ("name", "data", "message"),
     [
         ("net.txt", b"hello", "no model that can be imported"),
-        ("net", b"", "no model that can be imported"),
+        ("net", b"", "is empty"),
         ("net.tflite", b"0123NOPE", "is no .tflite file"),
         ("net.pkl", b"\x80\x04K\x01.", "no model that can be imported"),
         ("net.pth", b"\x80\x04K\x01.", "net.pth"),

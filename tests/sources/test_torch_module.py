@@ -158,7 +158,7 @@ def test_weights_with_nan_are_refused(load, torch_folder):
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(b"", "cannot be read"), (b"hello", "cannot be read"), (b"PK\x03\x04" + bytes(99), "damaged or cut short")],
+    [(b"", "is empty"), (b"hello", "cannot be read"), (b"PK\x03\x04" + bytes(99), "damaged or cut short")],
 )
 def test_another_file_is_refused(load, torch_folder, data, said):
     (torch_folder / "bad.pth").write_bytes(data)

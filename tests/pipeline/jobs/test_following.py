@@ -254,7 +254,7 @@ carry_out(desk, there(desk, ticket), ticket)
 def test_a_host_that_is_killed_finds_everything_when_it_comes_again(desk, board: Board, tmp_path: Path) -> None:
     mine = desk()
     ticket = ticket_of(mine, measure_s=1)
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     host = subprocess.Popen([sys.executable, "-c", HOST, tmp_path, Path(__file__).parent], env=env)
     deadline = time.monotonic() + 60
     while len(home(mine, ticket)) < 1:
