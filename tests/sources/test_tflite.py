@@ -76,7 +76,5 @@ def interpreter_of(data):
 
 @pytest.mark.parametrize("data", [b"hello", bytes(1000), bytes(4) + b"TFL3" + bytes(100)])
 def test_another_file_is_refused(load, data):
-    with pytest.raises(
-        ModelFileError, match=r"net\.tflite: (is not a TensorFlow Lite file|LiteRT does not run it)"
-    ):
+    with pytest.raises(ModelFileError, match=r"net\.tflite: (is not a TensorFlow Lite file|LiteRT does not run it)"):
         load(data)
