@@ -80,6 +80,20 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
+def is_locked(path: Path) -> bool:
+    """True while a process holds the lock on this file (flock)."""
+    import fcntl
+
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _part(path: Path) -> Path:
     return path.with_name(f".part-{secrets.token_hex(8)}.{path.name}")
 

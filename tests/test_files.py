@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import StoreError
-from edgebench.files import PARTS, as_store_errors, remove, replacing
+from edgebench.files import PARTS, as_store_errors, is_locked, remove, replacing
 
 
 def names(folder: Path) -> list[str]:
@@ -119,3 +120,11 @@ def test_a_store_error_passes_the_border_as_it_is() -> None:
     with pytest.raises(StoreError) as caught, as_store_errors("report"):
         raise error
     assert caught.value is error
+
+
+def test_a_lock_is_seen_as_long_as_it_is_held(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path / "lock")
+    with (tmp_path / "lock").open("w") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        assert is_locked(tmp_path / "lock")
+    assert not is_locked(tmp_path / "lock")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 from edgebench.errors import DeviceError, EdgebenchError, NothingMeasured, StoreError, UnknownName
+from edgebench.files import is_locked
 from edgebench.frozen import Frozen
 from edgebench.pipeline.boards.lease import is_leased, lease
 from edgebench.pipeline.jobs import tickets
@@ -166,14 +166,7 @@ def _sent_now(workspace: Workspace, run: Run) -> Run:
 def _runs_here(workspace: Workspace, ticket: Ticket) -> bool:
     """True while an agent on this machine holds the job's journal."""
     lock = workspace.store.home / "devices" / ticket.device / ticket.job / f"{ticket.task['journal']}.lock"
-    try:
-        with lock.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    return False
+    return is_locked(lock)
 
 
 def _folder(workspace: Workspace, spec: DeviceSpec) -> Path:

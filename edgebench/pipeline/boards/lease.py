@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgebench.digests import sha256_bytes
+from edgebench.files import is_locked
 from edgebench.pipeline.workspace import Workspace
 from edgebench.specs.device import DeviceSpec
 from edgebench.transports.ssh_address import address_of
@@ -34,14 +34,7 @@ def lease(workspace: Workspace, spec: DeviceSpec) -> Iterator[None]:
 
 def is_leased(spec: DeviceSpec) -> bool:
     """True while a command on this machine is at work on the device."""
-    try:
-        with _file(spec).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return is_locked(_file(spec))
 
 
 def _file(spec: DeviceSpec) -> Path:
