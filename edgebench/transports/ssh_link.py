@@ -118,6 +118,11 @@ class _Heard:
         self.heard = time.monotonic()
         return data
 
+    def close(self) -> None:
+        """A channel through a jump host that is gone cannot say goodbye; paramiko's own thread would end with that."""
+        with contextlib.suppress(EOFError, OSError):
+            self.inner.close()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
@@ -133,9 +138,10 @@ def shown_key(address: Address, *, kinds: Sequence[str] = ()) -> PKey:
     """
     from paramiko import SSHException, Transport
 
-    through = Link(address.jump) if address.jump else None
-    with contextlib.closing(_reach(address, through)) as there:
-        transport = Transport(there)
+    with contextlib.ExitStack() as undone:
+        through = undone.enter_context(contextlib.closing(Link(address.jump))) if address.jump else None
+        there = undone.enter_context(contextlib.closing(_Heard(_reach(address, through))))
+        transport = undone.enter_context(contextlib.closing(Transport(there)))
         known = transport.get_security_options().key_types
         transport.get_security_options().key_types = sorted(known, key=lambda name: _kind(name) not in kinds)
         try:
@@ -143,8 +149,6 @@ def shown_key(address: Address, *, kinds: Sequence[str] = ()) -> PKey:
             return transport.get_remote_server_key()
         except (SSHException, EOFError, OSError) as exc:
             raise _no_ssh(address, there, exc) from exc
-        finally:
-            transport.close()
 
 
 def _kind(algorithm: str) -> str:
