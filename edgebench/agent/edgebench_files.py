@@ -12,12 +12,14 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterator, Optional
 
 Json = dict[str, Any]
 Marks = list[tuple[int, str]]  # growing numbers of bytes, each with the sha256 of so many first ones
 
+POLL_S = 0.02
 MARK_BYTES = 4 << 20  # a transfer goes on from the last multiple that holds what it should
 NO_LINKS = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -26,11 +28,32 @@ def place(task: Json, emit: Callable[[Json], None], agent: Any) -> Json:
     """Puts every file whose content is here whole in its place, and says what is missing.
 
     Args:
-        task: {"blobs": folder, "files": {path: [sha256, bytes]}}.
+        task: {"blobs": folder, "files": {path: [sha256, bytes]}, "awaits": whether what is missing will come now}. What
+            comes is awaited here, having said what is missing, and put in its place too: to start a process anew
+            would take a slow board longer than to read a model.
 
     Returns:
         {"missing": {sha256: marks of what there is of it}, "free_bytes": what the disk of the blobs still takes}
     """
+    answer = placed(task)
+    if answer["missing"] and task.get("awaits"):
+        emit(answer)
+        sizes = dict(task["files"].values())
+        while any(coming(os.path.join(task["blobs"], sha256), sizes[sha256]) for sha256 in answer["missing"]):
+            time.sleep(POLL_S)
+        answer = placed(task)
+    return answer
+
+
+def coming(blob: str, size: int) -> bool:
+    """Whether its part is still too short; not where it is gone: another host completed it, or somebody cleans."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.getsize(blob + ".part") < size
+    return False
+
+
+def placed(task: Json) -> Json:
+    """The answer of `place`, as things are now."""
     blobs, files = task["blobs"], task["files"]
     contents = sorted({tuple(content) for content in files.values()})
     os.makedirs(blobs, mode=0o700, exist_ok=True)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgebench.agent import FILES
 from edgebench.errors import DeviceError
@@ -77,11 +77,17 @@ class SshTransport:
         for remote in files:
             inside(remote)
 
-        def place() -> Answer:
+        def place(send: Callable[[Answer], None] | None) -> Answer:
+            def on_progress(missing: Mapping[str, Any]) -> None:
+                assert self.link is not None
+                assert send is not None
+                with self.link.errors("sending files", refused=self._refused):
+                    send(_answer(missing))
+
             told = {far: (content.sha256, content.size_bytes) for far, content in wanted.items()}
+            task = {"task": "place", "blobs": self.blobs, "files": told, "awaits": send is not None}
             self.put(FILES, FILES.name)
-            answer = ask_agent(self, {"task": "place", "blobs": self.blobs, "files": told}, subject="sending files")
-            return Answer(answer["missing"], answer["free_bytes"])
+            return _answer(ask_agent(self, task, subject="sending files", on_progress=on_progress))
 
         with ThreadPoolExecutor(1) as beside:
             hashed = beside.submit(contents, files)  # while we log in
@@ -226,6 +232,10 @@ def _hear(channel: Channel, words: list[bytes]) -> None:
     with contextlib.suppress(Exception):  # a connection that breaks is told by whoever reads the answer
         while data := channel.recv_stderr(LAST_WORDS):
             words[:] = [b"".join([*words, data])[-LAST_WORDS:]]
+
+
+def _answer(told: Mapping[str, Any]) -> Answer:
+    return Answer(told["missing"], told["free_bytes"])
 
 
 def _beat(channel: Channel, stdin: bytes, over: threading.Event) -> None:

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from edgebench.digests import sha256_file
-from edgebench.errors import DeviceError
+from edgebench.errors import DeviceError, StoreError
 from edgebench.files import as_store_errors
 from edgebench.transports import OnBytes
 from edgebench.transports.ssh_link import Link
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from paramiko import SFTPClient
 
 CHANNELS = 3
-"""Files on their way at once: each waits for three answers, however small it is. With a command that makes four
+"""Files on their way at once: each waits for four answers, however small it is. With a command that makes four
 sessions, the fewest that hardened servers allow."""
 REQUEST_BYTES = 128 * 1024
 """OpenSSH's SFTP server takes up to 256 KiB; at paramiko's own 32 KiB it is Python that limits the rate."""
@@ -49,6 +49,9 @@ class Answer:
 
     missing: Mapping[str, Marks]
     free_bytes: int
+
+
+Place = Callable[[Callable[[Answer], None] | None], Answer]
 
 
 @dataclass
@@ -78,14 +81,15 @@ def upload(
     files: Mapping[str, Content],
     *,
     blobs: str,
-    place: Callable[[], Answer],
+    place: Place,
     on_progress: OnBytes | None = None,
 ) -> None:
     """Sends what is missing into the folder `blobs` there, until everything is in its place.
 
     Args:
         sftp: a channel that is open already; more are opened where more files are missing.
-        place: has the far side put in its place what it has whole, and say what is missing.
+        place: has the far side put in its place what it has whole, and say what is missing. It gives what is missing
+            to the function it is given, which sends it, and puts in its place what comes of that as well.
         on_progress: told now and then how many bytes are sent, and of how many.
 
     Raises:
@@ -93,24 +97,25 @@ def upload(
         SSHException, EOFError, OSError: as paramiko tells that the connection broke or the far side refused.
     """
     by_sha256 = {content.sha256: content for content in files.values()}
-    for _ in range(SENDS):
-        answer = place()
-        if not answer.missing:
-            return
+
+    def send(answer: Answer) -> None:
         _require_space(link, by_sha256, answer)
         try:
             _send(link, sftp, by_sha256, answer, blobs, on_progress)
         except OSError:
             if link.still_alive():  # an SFTP server says of a full disk no more than "Failure"
-                _require_space(link, by_sha256, place())
+                _require_space(link, by_sha256, place(None))
             raise
-    if missing := place().missing:
-        first = by_sha256[min(missing)]
-        raise DeviceError(
-            f"{first.local.name} does not arrive as it was sent, twice over",
-            subject=link.address.device,
-            fix="check the storage there, and that nothing changes the file here meanwhile",
-        )
+
+    missing: Mapping[str, Marks] = {}
+    for _ in range(SENDS):
+        if not (missing := place(send).missing):
+            return
+    raise DeviceError(
+        f"{by_sha256[min(missing)].local.name} does not arrive as it was sent, twice over",
+        subject=link.address.device,
+        fix="check the storage there, and that nothing changes the file here meanwhile",
+    )
 
 
 def resume_at(local: Path, marks: Marks) -> int:
@@ -225,6 +230,15 @@ def _write(sftp: SFTPClient, sending: Sending, content: Content, start: int, par
             far.write(piece)
             sent_bytes += len(piece)
             sending.sent_bytes[content.sha256] = sent_bytes
+        if sending.stopped:
+            return
+        # The far side must not await what will not come, and paramiko tells of no write that failed.
+        if start + sent_bytes < content.size_bytes:
+            raise StoreError(
+                "became shorter while it was sent", subject=str(content.local), fix="leave it alone meanwhile"
+            )
+        if far.stat().st_size < content.size_bytes:
+            raise OSError(f"{part} is not written whole")
 
 
 def _pieces(local: Path, start: int) -> Iterator[bytes]:

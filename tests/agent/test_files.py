@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +100,49 @@ def test_a_folder_in_the_way_is_an_error_that_leaves_nothing_behind(blobs: Path)
     with pytest.raises(OSError, match="directory"):
         place(blobs, {"net": (SHA256, len(CONTENT))})
     assert os.listdir(".") == ["net"]
+
+
+def awaited(blobs: Path, meanwhile: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    task = {"blobs": str(blobs), "files": {"m/net": (SHA256, len(CONTENT))}, "awaits": True}
+    return edgebench_files.place(task, meanwhile, None)
+
+
+@pytest.mark.parametrize("by_another_host", [False, True])
+def test_what_comes_meanwhile_is_put_in_its_place(blobs: Path, by_another_host: bool) -> None:
+    def come() -> None:
+        for half in (CONTENT[:3000], CONTENT[3000:]):
+            time.sleep(0.05)
+            with part(blobs).open("ab") as file:
+                file.write(half)
+        if by_another_host:
+            edgebench_files.placed({"blobs": str(blobs), "files": {"m/other": (SHA256, len(CONTENT))}})
+
+    told: list[dict[str, Any]] = []
+    coming = threading.Thread(target=come)
+
+    def begin(missing: dict[str, Any]) -> None:
+        told.append(missing)
+        coming.start()
+
+    assert awaited(blobs, begin)["missing"] == {}
+    coming.join()
+    assert [list(each["missing"]) for each in told] == [[SHA256]]
+    assert Path("m/net").read_bytes() == CONTENT
+
+
+def test_what_comes_wrong_or_is_taken_away_is_missing_and_not_awaited_for_ever(blobs: Path) -> None:
+    wrong = "?" * len(CONTENT)
+    assert SHA256 in awaited(blobs, lambda _: part(blobs).write_text(wrong))["missing"]
+    part(blobs).unlink()
+    assert SHA256 in awaited(blobs, lambda _: part(blobs).unlink())["missing"]
+    assert not Path("m/net").exists()
+
+
+def test_nothing_is_awaited_where_all_is_there(blobs: Path) -> None:
+    part(blobs).write_bytes(CONTENT)
+    told: list[dict[str, Any]] = []
+    assert awaited(blobs, told.append)["missing"] == {}
+    assert told == []
 
 
 def test_marks_stand_at_every_step_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

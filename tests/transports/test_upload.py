@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from boards.proxy import Proxy
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from edgebench.agent import edgebench_files
 from edgebench.errors import DeviceError, LinkLost, StoreError
 from edgebench.specs.device import DeviceSpec, SshSettings
-from edgebench.transports import connect
+from edgebench.transports import Finished, connect
 from edgebench.transports.ssh import SshTransport
 from edgebench.transports.upload import resume_at
 
@@ -262,13 +263,42 @@ def test_a_file_that_changes_while_it_is_sent_is_never_taken_for_what_it_was(
     slow.rate_bytes_per_s = 40 * MIB
 
     def change(done: int, total: int) -> None:
-        large.write_bytes(bytes(len(LARGE)))
+        with large.open("r+b") as file:
+            file.write(bytes(len(LARGE)))
 
     with pytest.raises(DeviceError, match=r"large\.bin does not arrive as it was sent"):
         there.put_all({"m/net": large}, on_progress=change)
     assert not blob_of(board, LARGE).exists()
     assert not (work_of(board) / "m" / "net").exists()
     there.close()
+
+
+def test_a_file_that_becomes_shorter_while_it_is_sent_is_not_awaited(
+    slow: Proxy, board: Board, tmp_path: Path, large: Path
+) -> None:
+    there = transport_to(board, tmp_path, port=slow.port)
+    slow.rate_bytes_per_s = 40 * MIB
+    with pytest.raises(StoreError, match=r"large\.bin: became shorter while it was sent"):
+        there.put_all({"m/net": large}, on_progress=lambda done, total: os.truncate(large, 5 * MIB))
+    large.write_bytes(LARGE)
+    there.put_all({"m/net": large})
+    assert (work_of(board) / "m" / "net").read_bytes() == LARGE
+    there.close()
+
+
+def test_a_transfer_costs_one_process_there(
+    there: SshTransport, board: Board, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, run = [], there.run
+
+    def counted(argv: Sequence[str], **options: Any) -> Finished:
+        asked.append(argv)
+        return run(argv, **options)
+
+    monkeypatch.setattr(there, "run", counted)
+    there.put_all({"m/net": large})
+    assert len(asked) == 1
+    assert (work_of(board) / "m" / "net").read_bytes() == LARGE
 
 
 def test_after_an_interruption_nothing_hangs_and_the_next_call_goes_on(
