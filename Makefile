@@ -11,8 +11,8 @@ demo: venv          ## the whole road on the embedded models and synthetic faces
 test: venv          ## every test a commit must pass
 	$(BIN)/python -m pytest -q -n auto --dist loadfile tests
 
-nightly: venv       ## the slow checks as well
-	$(BIN)/python -m pytest -q tests --slow --durations=10
+nightly: test       ## the slow checks as well, one at a time: some of them look at the clock
+	$(BIN)/python -m pytest -q tests --slow -m slow --durations=10
 
 check: venv         ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from paramiko import PKey, SSHClient, Transport
 
 CONNECT_S = 10.0
+AGREE_S = 30.0
+"""For keys and log-in: a small board under load and a link that loses packets take many seconds."""
 PING_S = 4.0
 NOTICED_S = 0.2
 SILENCE_S = 20.0
@@ -145,10 +147,10 @@ def shown_key(address: Address, *, kinds: Sequence[str] = ()) -> PKey:
         known = transport.get_security_options().key_types
         transport.get_security_options().key_types = sorted(known, key=lambda name: _kind(name) not in kinds)
         try:
-            transport.start_client(timeout=CONNECT_S)
+            transport.start_client(timeout=AGREE_S)
             return transport.get_remote_server_key()
         except (SSHException, EOFError, OSError) as exc:
-            raise _no_ssh(address, there, exc) from exc
+            raise _no_ssh(address, there, exc, transport) from exc
 
 
 def _kind(algorithm: str) -> str:
@@ -186,14 +188,7 @@ def _reach(address: Address, through: Link | None) -> Any:
 
 
 def _logged_in(address: Address, there: Any) -> SSHClient:
-    from paramiko import (
-        AuthenticationException,
-        BadHostKeyException,
-        PasswordRequiredException,
-        RejectPolicy,
-        SSHClient,
-        SSHException,
-    )
+    from paramiko import RejectPolicy, SSHClient, SSHException
 
     keys = trusted(address.known_as)
     if not keys:
@@ -217,33 +212,12 @@ def _logged_in(address: Address, there: Any) -> SSHClient:
                 look_for_keys=not address.keys,
                 sock=there,
                 transport_factory=_transport,
-                timeout=CONNECT_S,
+                timeout=AGREE_S,
                 banner_timeout=CONNECT_S,
-                auth_timeout=CONNECT_S,
+                auth_timeout=AGREE_S,
             )
-        except BadHostKeyException as exc:
-            raise DeviceError(
-                f"its host key changed: it shows {fingerprint(exc.key)}, trusted is {fingerprint(exc.expected_key)}",
-                subject=_subject(address),
-                fix=f"if you know why, edgebench devices trust {address.spec}; if not, someone else may answer there",
-            ) from exc
-        except PasswordRequiredException as exc:
-            raise DeviceError("the key needs its passphrase", subject=_subject(address), fix="ssh-add the key") from exc
-        except AuthenticationException as exc:
-            raise DeviceError(
-                f"it refuses to log in {address.user}: {exc}".rstrip(" .:"),
-                subject=_subject(address),
-                fix="check `ssh.user` and `ssh.key`, and ~/.ssh/authorized_keys there (ssh-copy-id)",
-            ) from exc
         except (SSHException, EOFError, OSError) as exc:
-            transport = client.get_transport()
-            if isinstance(exc, SSHException) and transport is not None and transport.is_active():  # it speaks SSH
-                raise DeviceError(
-                    f"cannot log in {address.user}: {exc}",
-                    subject=_subject(address),
-                    fix=f"check the private key file: {', '.join(address.keys) or '~/.ssh'}",
-                ) from exc
-            raise _no_ssh(address, there, exc) from exc
+            raise _no_login(address, there, exc, client.get_transport()) from exc
         undone.pop_all()
     return client
 
@@ -258,11 +232,44 @@ def _transport(there: Any, **settings: Any) -> Transport:
     return made
 
 
-def _no_ssh(address: Address, there: Any, exc: Exception) -> Unreachable:
-    if not address.command:
-        return Unreachable(f"no SSH there: {exc}", subject=_subject(address), fix="check host and port")
-    problem = f"its ProxyCommand leads to no SSH: {there.last_words() or exc}"
-    return Unreachable(problem, subject=_subject(address), fix="check ProxyCommand in ~/.ssh/config")
+def _no_login(address: Address, there: Any, exc: Exception, transport: Transport | None) -> DeviceError:
+    """What it means that paramiko's client did not log in."""
+    from paramiko import AuthenticationException, BadHostKeyException, PasswordRequiredException, SSHException
+
+    refused = isinstance(exc, AuthenticationException)
+    in_touch = transport is not None and transport.is_active()
+    agreed = transport is not None and transport.initial_kex_done
+    if isinstance(exc, BadHostKeyException):
+        problem = f"its host key changed: it shows {fingerprint(exc.key)}, trusted is {fingerprint(exc.expected_key)}"
+        fix = f"if you know why, edgebench devices trust {address.spec}; if not, someone else may answer there"
+    elif isinstance(exc, PasswordRequiredException):
+        problem, fix = "the key needs its passphrase", "ssh-add the key"
+    elif refused and not in_touch:
+        return Unreachable(
+            f"it hung up while {address.user} was to be logged in",
+            subject=_subject(address),
+            fix="try again, and name the key with `ssh.key`: some take no more than a few",
+        )
+    elif not (isinstance(exc, SSHException) and in_touch and agreed) or (refused and "timeout" in str(exc)):
+        return _no_ssh(address, there, exc, transport)  # paramiko has no type for a timeout here
+    elif refused:
+        problem = f"it refuses to log in {address.user}: {exc}".rstrip(" .:")
+        fix = "check `ssh.user` and `ssh.key`, and ~/.ssh/authorized_keys there (ssh-copy-id)"
+    else:
+        problem = f"cannot log in {address.user}: {exc}"
+        fix = f"check the private key file: {', '.join(address.keys) or '~/.ssh'}"
+    return DeviceError(problem, subject=_subject(address), fix=fix)
+
+
+def _no_ssh(address: Address, there: Any, exc: Exception, transport: Transport | None) -> Unreachable:
+    if transport is not None and transport.is_active():  # paramiko goes on in silence: "No existing session"
+        problem, fix = f"SSH is not agreed on within {AGREE_S:g} s", "see whether the link is bad, or the device busy"
+    elif address.command:
+        problem = f"its ProxyCommand leads to no SSH: {there.last_words() or exc}"
+        fix = "check ProxyCommand in ~/.ssh/config"
+    else:
+        problem, fix = f"no SSH there: {exc}", "check host and port"
+    return Unreachable(problem, subject=_subject(address), fix=fix)
 
 
 def _subject(address: Address) -> str:

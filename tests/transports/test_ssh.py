@@ -8,14 +8,16 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from boards.proxy import Proxy
 from boards.sshd import Board, make_key
 
 from edgebench.errors import AgentFailed, DeviceError, LinkLost, Unreachable
 from edgebench.pipeline.boards.board import basics
 from edgebench.specs.device import DeviceSpec, SshSettings
-from edgebench.transports import ask_agent, connect
+from edgebench.transports import ask_agent, connect, ssh_link
 from edgebench.transports.ssh import SshTransport
 from edgebench.transports.ssh_address import address_of
 from edgebench.transports.ssh_link import shown_key
@@ -36,6 +38,11 @@ while data := os.read(0, 65536):
 def spec_of(board: Board, **changes: object) -> DeviceSpec:
     stated = {"host": board.host, "port": board.port, "user": board.user, "key": str(board.key), **changes}
     return DeviceSpec(name="pi", transport="ssh", ssh=SshSettings.model_validate(stated))
+
+
+def trust_through(proxy: Proxy, board: Board, tmp_path: Path) -> None:
+    known = board.host_key.replace(str(board.port), str(proxy.port))
+    (tmp_path / "user" / ".config" / "edgebench" / "known_hosts").write_text(known)
 
 
 @pytest.fixture
@@ -122,6 +129,32 @@ def test_a_wrong_key_is_refused(board: Board, tmp_path: Path) -> None:
     make_key(tmp_path / "other")
     with pytest.raises(DeviceError, match=r"refuses to log in .*ssh-copy-id"):
         connect(spec_of(board, key=str(tmp_path / "other")), tmp_path).run(["true"])
+
+
+@pytest.mark.parametrize("fault", ["blackhole", "reset"])
+@pytest.mark.parametrize("n_bytes", [0, 600, 1200, 1250, 1300, 1400, 1500])
+def test_a_link_that_fails_while_logging_in_is_out_of_reach_and_no_fault_of_the_key(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_bytes: int, fault: Literal["blackhole", "reset"]
+) -> None:
+    monkeypatch.setattr(ssh_link, "CONNECT_S", 1.0)
+    monkeypatch.setattr(ssh_link, "AGREE_S", 1.0)
+    with Proxy(board.port) as proxy:
+        trust_through(proxy, board, tmp_path)
+        proxy.after(n_bytes, "up", fault)
+        with pytest.raises(Unreachable):
+            connect(spec_of(board, port=proxy.port), tmp_path).run(["true"])
+
+
+def test_a_machine_that_hangs_up_while_logging_in_is_named_so(board: Board, tmp_path: Path) -> None:
+    board.stop()
+    config = board._config()
+    board._config = lambda: f"{config}LoginGraceTime 1\n"  # type: ignore[method-assign]
+    board.start()
+    with Proxy(board.port) as proxy:
+        trust_through(proxy, board, tmp_path)
+        proxy.after(1400, "up", "blackhole", "up")
+        with pytest.raises(Unreachable, match=r"it hung up while .* name the key with `ssh\.key`"):
+            connect(spec_of(board, port=proxy.port), tmp_path).run(["true"])
 
 
 def test_nobody_there_is_one_line(board: Board, tmp_path: Path) -> None:
