@@ -44,6 +44,7 @@ class Figure:
 
 def render(results: Results) -> bytes:
     figures = _figures(results)
+    columns, unmeasured = tables.shown(results)
     style = page.style()
     specifications = {f.name: f.specification for found in figures.values() for f in found}
     scripts = [_bundle(), page.source("report.js")]
@@ -54,7 +55,8 @@ def render(results: Results) -> bytes:
             results=results,
             names=names,
             tables=tables,
-            columns=tables.columns(results),
+            columns=columns,
+            unmeasured=unmeasured,
             frame_rates=frame_rates,
             affect_map=affect_map,
             answers=answers,

@@ -86,6 +86,16 @@ def columns(results: Results) -> list[Column]:
     ]
 
 
+def shown(results: Results) -> tuple[list[Column], list[str]]:
+    """The columns that say something of any variant, and the titles of the others."""
+
+    def says(column: Column) -> bool:
+        return any(cell.tone != ABSENT.tone or cell.note for cell in map(column.cell, results.variants))
+
+    every = columns(results)
+    return [column for column in every if says(column)], [column.title for column in every if not says(column)]
+
+
 AFFECT = ("valence", "arousal")
 
 

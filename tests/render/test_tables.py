@@ -33,6 +33,15 @@ def test_the_columns_are_those_of_the_report(results):
     ]
 
 
+def test_a_column_that_says_nothing_of_any_variant_is_named_instead_of_shown(results):
+    shown, unmeasured = tables.shown(results)
+    assert (len(shown), unmeasured) == (len(tables.columns(results)), [])
+    unscored = [variant.model_copy(update={"scores": None, "drift": None}) for variant in results.variants]
+    shown, unmeasured = tables.shown(results.model_copy(update={"variants": tuple(unscored)}))
+    assert unmeasured == ["accuracy", "delta", "drift", "macro F1", "CCC valence", "CCC arousal"]
+    assert [column.title for column in shown][:4] == ["size", "size / fp32", "int8 operators", "latency"]
+
+
 def test_a_measured_variant_shows_its_numbers_with_intervals(results):
     found = cells(results, "a0.25.tflite-int8")
     variant = next(v for v in results.variants if v.variant.endswith("a0.25.tflite-int8"))
