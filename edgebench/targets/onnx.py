@@ -11,7 +11,7 @@ from edgebench.records.artifact import Operators
 from edgebench.targets import Converter, RunnableFile, onnx_graph
 from edgebench.targets.border import converting, reading, versions
 from edgebench.targets.converters import convert, converter
-from edgebench.targets.keras_graph import frozen_function
+from edgebench.targets.keras_graph import frozen_function, without_duplicates
 from edgebench.targets.precision import by_recipe, check_precision, count
 from edgebench.targets.ranges import ranges_over
 
@@ -84,12 +84,12 @@ def from_tensorflow(source: Source, contract_shape: tuple[int, ...], out: Path) 
 
     function = frozen_function(source, contract_shape)
     model, _ = tf2onnx.convert.from_graph_def(
-        function.graph.as_graph_def(),
+        without_duplicates(function.graph.as_graph_def()),
         input_names=[tensor.name for tensor in function.inputs],
         output_names=[tensor.name for tensor in function.outputs],
         opset=OPSET,
     )
-    onnx_graph.canonical_names(model)
+    onnx_graph.canonical(model)
     onnx_graph.write(model, out)
 
 

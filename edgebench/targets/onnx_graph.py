@@ -43,16 +43,21 @@ def write(model: onnx.ModelProto, out: Path) -> None:
     out.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def canonical_names(model: onnx.ModelProto) -> None:
-    """Makes names depend on the graph alone.
+def canonical(model: onnx.ModelProto) -> None:
+    """Makes the order of the nodes and all names depend on what is computed alone.
 
-    tf2onnx puts a session-wide counter into them, and of two equal constants keeps either one's name: results
-    get counters of this model, constants the name of the node that reads them first.
+    tf2onnx orders by names, puts a session-wide counter into those it makes up, and of two equal constants keeps either
+    one's: what it made up gets counters of this model, results and constants get the name of their node.
     """
     graph = model.graph
-    known: dict[str, str] = {}
+    ordered = _in_order(model)
+    del graph.node[:]
+    graph.node.extend(ordered)
+    known: dict[str, int] = {}
     for node in graph.node:
-        node.name = COUNTER.sub(lambda match: known.setdefault(match.group(), f"__{len(known)}"), node.name)
+        if COUNTER.search(node.name):
+            known[node.op_type] = number = known.get(node.op_type, -1) + 1
+            node.name = f"{node.op_type}__{number}"
     constants = {tensor.name for tensor in graph.initializer}
     renamed: dict[str, str] = {}
     for node in graph.node:
@@ -64,10 +69,33 @@ def canonical_names(model: onnx.ModelProto) -> None:
         name: f"{node.name}:{i}" for node in graph.node for i, name in enumerate(node.output) if name not in kept
     }
     rename(model, renamed)
-    ordered = sorted(graph.initializer, key=lambda tensor: tensor.name)
+    tensors = sorted(graph.initializer, key=lambda tensor: tensor.name)
     del graph.initializer[:]
-    graph.initializer.extend(ordered)
+    graph.initializer.extend(tensors)
     del graph.value_info[:]
+
+
+def _in_order(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The nodes that the outputs need, each after those that it needs itself, in the order of its inputs."""
+    nodes = list(model.graph.node)
+    makers = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    done: dict[int, None] = {}
+    open_ones = [makers[value.name] for value in reversed(model.graph.output) if value.name in makers]
+    while open_ones:
+        needed = (makers[name] for name in _read_by(nodes[open_ones[-1]]) if name in makers)
+        if (first := next((index for index in needed if index not in done), None)) is None:
+            done[open_ones.pop()] = None
+        else:
+            open_ones.append(first)
+    return [nodes[index] for index in done]
+
+
+def _read_by(node: onnx.NodeProto) -> Iterator[str]:
+    """What a node reads: its inputs, and what graphs inside it take from outside."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _read_by(inner)
 
 
 def opset(model: onnx.ModelProto) -> int:
@@ -76,11 +104,18 @@ def opset(model: onnx.ModelProto) -> int:
 
 
 def rename(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
-    for node in model.graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names.get(name, name) for name in node.output]
     for tensor in model.graph.initializer:
         tensor.name = names.get(tensor.name, tensor.name)
+    _rename_in(model.graph, names)
+
+
+def _rename_in(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
+    """A graph inside another may read what is outside; no name is used twice."""
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+        for attribute in node.attribute:
+            _rename_in(attribute.g, names)
 
 
 def session(model: onnx.ModelProto) -> Any:

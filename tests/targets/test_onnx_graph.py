@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench.targets.onnx_graph import Probe, canonical_names, first_nonfinite, operators, read, write
+from edgebench.targets.onnx_graph import Probe, canonical, first_nonfinite, operators, read, write
 from edgebench.targets.precision import count
 
 
@@ -63,22 +63,48 @@ def test_shapes_are_neither_int8_nor_float():
     assert (counted.total, counted.int8, counted.float) == (4, 1, 2)
 
 
-def test_canonical_names_do_not_show_the_session():
+def test_a_canonical_model_does_not_show_the_session():
     def made(counter):
         nodes = [("Add", ["x", f"c__{counter}"], [f"a__{counter}:0"]), ("Relu", [f"a__{counter}:0"], ["y"])]
         model = model_of(nodes, {f"c__{counter}": np.float32(1)})
         for node in model.graph.node:
             node.name = f"layer/{node.op_type}__{counter}"
-        canonical_names(model)
+        canonical(model)
         return model.SerializeToString(deterministic=True)
 
     assert made(17) == made(4711)
     assert b"4711" not in made(4711)
 
 
-def test_canonical_names_keep_inputs_outputs_and_meaning():
+def test_the_order_of_a_canonical_model_is_that_of_what_is_computed():
+    nodes = [("Relu", ["x"], ["a"]), ("Neg", ["x"], ["b"]), ("Exp", ["b"], ["c"]), ("Add", ["a", "c"], ["y"])]
+    written = set()
+    for numbers in ((0, 1, 2, 3), (1, 0, 2, 3), (1, 2, 0, 3)):
+        model = model_of([nodes[number] for number in numbers])
+        canonical(model)
+        written.add(model.SerializeToString(deterministic=True))
+    assert len(written) == 1
+    model = onnx.load_from_string(written.pop())
+    assert [node.name for node in model.graph.node] == ["Relu__0", "Neg__0", "Exp__0", "Add__0"]
+    assert dict(Probe(model, ["y"]).run(np.array([0], np.float32)))["y"] == 1
+
+
+def test_what_a_branch_takes_from_outside_comes_before_it():
+    float_y = helper.make_tensor_value_info("branch", TensorProto.FLOAT, (None,))
+    branches = [
+        helper.make_graph([helper.make_node(kind, ["a"], ["branch"])], kind, [], [float_y]) for kind in ("Relu", "Neg")
+    ]
+    node = helper.make_node("If", ["true"], ["y"], name="if__9", then_branch=branches[0], else_branch=branches[1])
+    model = model_of([("Exp", ["x"], ["a"])], {"true": np.bool_(True)})
+    model.graph.node.insert(0, node)
+    canonical(model)
+    assert [node.op_type for node in model.graph.node] == ["Exp", "If"]
+    assert dict(Probe(model, ["y"]).run(np.array([0], np.float32)))["y"] == 1
+
+
+def test_a_canonical_model_keeps_inputs_outputs_and_meaning():
     model = model_of([("Add", ["x", "c"], ["a"]), ("Mul", ["a", "c"], ["y"])], {"c": np.float32(3)})
-    canonical_names(model)
+    canonical(model)
     assert ([v.name for v in model.graph.input], [v.name for v in model.graph.output]) == (["x"], ["y"])
     assert dict(Probe(model, ["y"]).run(np.array([2], np.float32)))["y"] == 15
 

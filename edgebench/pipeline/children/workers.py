@@ -28,6 +28,9 @@ Report = Callable[[int, int, str], None]
 """What a task calls to tell how far it is: done, total, detail."""
 
 SILENCE_S = 3600.0
+KEPT_BYTES = 2_000_000_000
+"""What a child may keep of its tasks, about twice what all frameworks take to be there. One that keeps more is replaced
+for the next task, so that a large model needs as much memory after many others as it does alone."""
 FIRST_TO_GO = "900"
 """Of -1000 to 1000: whom the kernel ends when memory runs out, before anybody else's programs."""
 
@@ -113,7 +116,10 @@ class _Worker:
                     child = self._started()
                     if child is None:
                         return
-                    tell(self._run(task, child, tell))
+                    outcome = self._run(task, child, tell)
+                    if self.child and _anonymous_bytes(child.pid) > KEPT_BYTES:
+                        self._end(child)
+                    tell(outcome)
         except BaseException as exc:  # handed to the caller's thread, which raises it
             tell(exc)
 
@@ -122,9 +128,13 @@ class _Worker:
             self.stopped = True
             child = self.child
         if child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)  # with whatever it started
-            self._bury(child)
+            self._end(child)
+
+    def _end(self, child: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # with whatever it started
+        self._bury(child)
+        self.child = None
 
     def _run(self, task: Task, child: subprocess.Popen[bytes], tell: Callable[[Any], None]) -> Outcome:
         assert child.stdin is not None
@@ -207,6 +217,15 @@ class _Patience:
         self.lost = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGKILL)
+
+
+def _anonymous_bytes(pid: int) -> int:
+    """Memory that is no file's; 0 where the system does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _child() -> None:

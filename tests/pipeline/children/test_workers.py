@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.errors import ConversionError, EdgebenchError, StoreError, SystemRefused, WorkerDied
+from edgebench.pipeline.children import workers
 from edgebench.pipeline.children.workers import Outcome, Task, _Worker, run_tasks
 
 
@@ -66,6 +67,17 @@ def test_a_native_crash_costs_one_task(tmp_path: Path) -> None:
     assert "killed by SIGSEGV" in str(first.error)
     assert "memory" not in str(first.error)
     assert second.value == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell what a process holds")
+def test_a_child_that_keeps_too_much_is_replaced_for_the_next_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "KEPT_BYTES", 300_000_000)
+    tasks = [task("keep", n_bytes=n_bytes) for n_bytes in (1, 400_000_000, 1, 1)]
+    kept = [outcome.value for outcome in outcomes(tmp_path, *tasks, jobs=1)]
+    assert kept[0] == kept[1] != kept[2] == kept[3]
+    assert not alive(kept[0])
 
 
 def test_a_child_killed_from_outside_suggests_what_helps_against_want_of_memory(tmp_path: Path) -> None:

@@ -39,6 +39,15 @@ def overeat(report: object) -> None:
     bytearray(1 << 62)
 
 
+KEPT = []
+
+
+def keep(report: object, n_bytes: int) -> int:
+    """The process, which holds so much more from now on."""
+    KEPT.append(b"x" * n_bytes)
+    return os.getpid()
+
+
 def sleep(report: Callable[[int, int, str], None], seconds: float) -> None:
     report(0, 1, str(os.getpid()))
     time.sleep(seconds)
