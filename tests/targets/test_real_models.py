@@ -20,6 +20,9 @@ NETS = {
 QUICK = ("emotioncnn", "vww_tflite", "resnet8_tflite")
 # Share of the answers' range: the largest measured were 3e-6, 8e-3 and 0.09.
 TOLERANCE = {"fp32": 2e-5, "fp16": 2e-2, "int8": 0.2}
+# The narrow MobileNet suffers most, measured 4e-2 and 0.5: its weights rounded to 16 bits in Keras itself move its
+# answers by 3.4e-2, and on faces TensorFlow's own int8 converter takes them as far off as ours does, by 1.2.
+SENSITIVE = {"mobilenet": {**TOLERANCE, "fp16": 5e-2, "int8": 0.6}}
 
 
 def spec(name: str) -> ModelSpec:
@@ -38,7 +41,7 @@ def test_a_real_model_becomes_every_variant_that_it_reaches(lab, real, tmp_path,
     source = load_source(spec(name), real / "models")
     inputs = np.random.default_rng(0).uniform(*value_range, (4, *shape)).astype(np.float32)
     samples, expected = [sample[None] for sample in inputs], source.predict(inputs)
-    spread = float(np.ptp(expected["expression"]))
+    spread, tolerance = float(np.ptp(expected["expression"])), SENSITIVE.get(name, TOLERANCE)
     for format_name in reachable(spec(name)):
         target = lab.target(format_name)
         files = {"fp32": tmp_path / f"net.fp32{target.suffix}"}
@@ -49,4 +52,4 @@ def test_a_real_model_becomes_every_variant_that_it_reaches(lab, real, tmp_path,
         for recipe, file in files.items():
             answered = lab.answers(target.runnable(file, tmp_path)[-1], samples)
             difference = parity(expected, answered, match_outputs(expected, answered))
-            assert difference <= TOLERANCE[recipe] * spread, f"{format_name}-{recipe}: {difference / spread:.2e}"
+            assert difference <= tolerance[recipe] * spread, f"{format_name}-{recipe}: {difference / spread:.2e}"
