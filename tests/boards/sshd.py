@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -56,9 +57,11 @@ class Board:
         process, self.process = self.process, None  # another thread may start it again at once
         if process is None:
             return
-        for pid in descendants(process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
+        everybody = descendants(process.pid)
+        for what in (signal.SIGSTOP, signal.SIGKILL):  # first frozen, or one would tell how another ended
+            for pid in everybody:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, what)
         process.wait()
 
     def new_host_key(self) -> None:
