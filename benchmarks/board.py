@@ -15,7 +15,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.desk import Desk, desk
-from benchmarks.figures import Bench, Figure, resident_bytes
+from benchmarks.figures import Bench, Figure
+from edgebench.pipeline.children.workers import anonymous_bytes
 
 if TYPE_CHECKING:
     from edgebench.pipeline.jobs.tickets import Ticket
@@ -254,7 +255,7 @@ def _samples(at: Desk, ticket: Ticket, follower: subprocess.Popen[bytes]) -> Ite
             fields = Path(f"/proc/{follower.pid}/stat").read_text().rpartition(")")[2].split()
             used_s = (int(fields[11]) + int(fields[12])) / ticks_per_s
             if home:
-                yield Sample(time.monotonic(), used_s, resident_bytes(follower.pid), home)
+                yield Sample(time.monotonic(), used_s, anonymous_bytes(follower.pid), home)
         time.sleep(SAMPLE_S)
 
 

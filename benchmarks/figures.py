@@ -17,6 +17,8 @@ from statistics import median
 from types import TracebackType
 from typing import Any
 
+from edgebench.pipeline.children.workers import anonymous_bytes
+
 MODEL = "mobilenet_v1_a0.5"
 LARGE_MODEL = "ulloa_vgg11_bn"
 IMAGES = (1000, 4000)
@@ -97,7 +99,7 @@ def run(argv: Sequence[str], folder: Path) -> Run:
 
 def _watch(pid: int, peak: list[int]) -> None:
     while Path(f"/proc/{pid}").exists():
-        peak[0] = max(peak[0], sum(resident_bytes(each) for each in _tree(pid)))
+        peak[0] = max(peak[0], sum(anonymous_bytes(each) for each in _tree(pid)))
         time.sleep(0.02)
 
 
@@ -110,15 +112,6 @@ def _tree(pid: int) -> list[int]:
             except OSError:
                 continue
     return found
-
-
-def resident_bytes(pid: int) -> int:
-    """Private and anonymous pages; mapped images belong to the page cache."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon:"))
 
 
 def help_ms(bench: Bench) -> list[Figure]:

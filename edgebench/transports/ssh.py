@@ -126,7 +126,10 @@ class SshTransport:
             link, channel = self.link, _session(self.link)
             self.running.add(channel)
             try:
-                return self._converse(link, channel, argv, stdin, on_line, timeout_s)
+                finished = self._converse(link, channel, argv, stdin, on_line, timeout_s)
+                if channel not in self.running:  # stopped, of which the command may make an orderly end
+                    raise lost(self.address, f"running {argv[0]}")
+                return finished
             finally:
                 self.running.discard(channel)
                 with contextlib.suppress(EOFError):  # the link is gone, which is told already
@@ -134,6 +137,7 @@ class SshTransport:
 
     def stop(self) -> None:
         for channel in tuple(self.running):
+            self.running.discard(channel)
             with contextlib.suppress(Exception):  # the link is gone, and with it the agent's standard input
                 channel.close()  # that input ends, and with it the agent
 

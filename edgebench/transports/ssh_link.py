@@ -239,6 +239,7 @@ def _no_login(address: Address, there: Any, exc: Exception, transport: Transport
     refused = isinstance(exc, AuthenticationException)
     in_touch = transport is not None and transport.is_active()
     agreed = transport is not None and transport.initial_kex_done
+    told = isinstance(exc, SSHException) or getattr(exc, "filename", None)  # a key file that the system refuses
     if isinstance(exc, BadHostKeyException):
         problem = f"its host key changed: it shows {fingerprint(exc.key)}, trusted is {fingerprint(exc.expected_key)}"
         fix = f"if you know why, edgebench devices trust {address.spec}; if not, someone else may answer there"
@@ -250,7 +251,7 @@ def _no_login(address: Address, there: Any, exc: Exception, transport: Transport
             subject=_subject(address),
             fix="try again, and name the key with `ssh.key`: some take no more than a few",
         )
-    elif not (isinstance(exc, SSHException) and in_touch and agreed) or (refused and "timeout" in str(exc)):
+    elif not (told and in_touch and agreed) or (refused and "timeout" in str(exc)):
         return _no_ssh(address, there, exc, transport)  # paramiko has no type for a timeout here
     elif refused:
         problem = f"it refuses to log in {address.user}: {exc}".rstrip(" .:")

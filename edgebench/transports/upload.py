@@ -52,6 +52,7 @@ class Answer:
 
 
 Place = Callable[[Callable[[Answer], None] | None], Answer]
+"""What `upload` asks of the far side; given nothing that sends, it says only what is missing now."""
 
 
 @dataclass

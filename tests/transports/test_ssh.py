@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -143,6 +145,18 @@ def test_a_link_that_fails_while_logging_in_is_out_of_reach_and_no_fault_of_the_
         proxy.after(n_bytes, "up", fault)
         with pytest.raises(Unreachable):
             connect(spec_of(board, port=proxy.port), tmp_path).run(["true"])
+
+
+def test_a_key_file_that_the_system_refuses_is_the_keys_fault(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:  # root, as whom tests may run, reads every file
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(board.key))
+
+    monkeypatch.setattr("paramiko.SSHClient._key_from_filepath", refused)
+    with pytest.raises(DeviceError, match=r"cannot log in .*Permission denied.*check the private key file") as raised:
+        connect(spec_of(board), tmp_path).run(["true"])
+    assert not isinstance(raised.value, Unreachable)
 
 
 def test_a_machine_that_hangs_up_while_logging_in_is_named_so(board: Board, tmp_path: Path) -> None:
