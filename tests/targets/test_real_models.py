@@ -1,10 +1,14 @@
 """Trained models found in the wild become every variant that they reach."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from edgebench.sources import load_source
 from edgebench.specs.model import ModelSpec
+from edgebench.targets import RunnableFile
+from edgebench.targets.keras_graph import frozen_function
 from edgebench.targets.outputs import match_outputs, parity
 from edgebench.targets.reach import reachable
 
@@ -20,9 +24,24 @@ NETS = {
 QUICK = ("emotioncnn", "vww_tflite", "resnet8_tflite")
 # Share of the answers' range: the largest measured were 3e-6, 8e-3 and 0.09.
 TOLERANCE = {"fp32": 2e-5, "fp16": 2e-2, "int8": 0.2}
-# The narrow MobileNet suffers most, measured 4e-2 and 0.5: its weights rounded to 16 bits in Keras itself move its
-# answers by 3.4e-2, and on faces TensorFlow's own int8 converter takes them as far off as ours does, by 1.2.
-SENSITIVE = {"mobilenet": {**TOLERANCE, "fp16": 5e-2, "int8": 0.6}}
+# The narrow MobileNet loses more than that to TensorFlow's own converter as well, 2.8e-2 and 0.43 of the range: there
+# that one is the measure. The largest multiples measured were 1.37 (fp16) and 1.18 (int8).
+SENSITIVE, MULTIPLE = ("mobilenet",), 1.4
+
+
+def tensorflows_own(lab, source, samples: list[np.ndarray], recipe: str, file: Path) -> np.ndarray:
+    """What the variant answers that TensorFlow's converter makes of the same frozen graph."""
+    with lab.quietly():
+        import tensorflow as tf
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen_function(source, samples[0].shape)])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if recipe == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    else:
+        converter.representative_dataset = lambda: ([sample] for sample in samples)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    file.write_bytes(converter.convert())
+    return lab.answers(RunnableFile("litert", file), samples)[0]
 
 
 def spec(name: str) -> ModelSpec:
@@ -41,7 +60,11 @@ def test_a_real_model_becomes_every_variant_that_it_reaches(lab, real, tmp_path,
     source = load_source(spec(name), real / "models")
     inputs = np.random.default_rng(0).uniform(*value_range, (4, *shape)).astype(np.float32)
     samples, expected = [sample[None] for sample in inputs], source.predict(inputs)
-    spread, tolerance = float(np.ptp(expected["expression"])), SENSITIVE.get(name, TOLERANCE)
+    scores = expected["expression"]
+    limits = {recipe: share * float(np.ptp(scores)) for recipe, share in TOLERANCE.items()}
+    for recipe in ("fp16", "int8") if name in SENSITIVE else ():
+        theirs = tensorflows_own(lab, source, samples, recipe, tmp_path / f"theirs.{recipe}.tflite")
+        limits[recipe] = MULTIPLE * float(np.abs(theirs - scores).max())
     for format_name in reachable(spec(name)):
         target = lab.target(format_name)
         files = {"fp32": tmp_path / f"net.fp32{target.suffix}"}
@@ -52,4 +75,4 @@ def test_a_real_model_becomes_every_variant_that_it_reaches(lab, real, tmp_path,
         for recipe, file in files.items():
             answered = lab.answers(target.runnable(file, tmp_path)[-1], samples)
             difference = parity(expected, answered, match_outputs(expected, answered))
-            assert difference <= tolerance[recipe] * spread, f"{format_name}-{recipe}: {difference / spread:.2e}"
+            assert difference <= limits[recipe], f"{format_name}-{recipe}: {difference:.2e} > {limits[recipe]:.2e}"
